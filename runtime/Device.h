@@ -1,18 +1,24 @@
 //===- Device.h - What runs the kernels of an artifact --------------------===//
 //
 // One interface for `cpu`, `cuda:N`, `hip:N` and `emulated:<target>`. A device is opened by name (Devices.h),
-// loads the code members of an artifact, allocates buffers and launches kernels on one in-order queue. Everything
-// that is queued takes effect in the order of the calls; `synchronize` waits for all of it and reports the first
-// error. The vendor's library is opened at run time; a machine without it answers Exit::NoDevice.
+// loads the code members of an artifact, allocates buffers and launches kernels on one in-order queue.
+// Everything that is queued takes effect in the order of the calls; `synchronize` waits for all of it and
+// reports the first error. The vendor's library is opened at run time; a machine without it answers
+// Exit::NoDevice.
 //
-// Kernel ABI. A kernel takes a list of arguments, each one 8-byte slot in the order of the tile kernel's arguments:
-// a pointer (device address), or a scalar i32, i64 or f32 whose bits stand in the low end of the slot. GPU kernels
-// take them as ordinary parameters of their own width; the CPU kernel takes the address of the slots:
+// Kernel ABI. A kernel takes a list of arguments, each one 8-byte slot in the order of the tile kernel's
+// arguments: a pointer (device address), or a scalar i32, i64 or f32 whose bits stand in the low end of the
+// slot. GPU kernels take them as ordinary parameters of their own width; the CPU kernel takes the address of
+// the slots:
 //
 //   void kernel(const uint64_t *slots, uint32_t block_begin, uint32_t block_end, void *scratch);
 //
-// The grid is one-dimensional: block coordinates are computed from the block index in the kernel. The block size
-// and the shared memory are facts of the compiled kernel and are in the artifact.
+// Beside a CPU kernel `K` its shared object exports `K_parameters`, a NUL-terminated string of one letter per
+// argument: p pointer, i i32, l i64, f f32. Launches are checked against it (against the parameters in the
+// code on GPUs).
+//
+// The grid is one-dimensional: block coordinates are computed from the block index in the kernel. The block
+// size and the shared memory are facts of the compiled kernel and are in the artifact.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_RUNTIME_DEVICE_H
@@ -31,14 +37,14 @@ namespace quern::runtime {
 
 /// What is known about a device; the identity that tuning keys use.
 struct DeviceInfo {
-  std::string name;         ///< as given on the command line: "cpu", "cuda:0", "emulated:amd:gfx942"
-  std::string description;  ///< the vendor's product name, or the CPU's brand string
-  std::string vendor;       ///< "nvidia", "amd", "cpu"
-  std::string architecture; ///< "sm_90", "gfx942", "x86-64-v4"; without sub-features
+  std::string name;                  ///< as given on the command line: "cpu", "cuda:0", "emulated:amd:gfx942"
+  std::string description;           ///< the vendor's product name, or the CPU's brand string
+  std::string vendor;                ///< "nvidia", "amd", "cpu"
+  std::string architecture;          ///< "sm_90", "gfx942", "x86-64-v4"; without sub-features
   std::vector<std::string> features; ///< CPU levels the kernel variants choose from, e.g. "avx512bf16"
-  std::string driver;       ///< version text of driver or library, empty for the CPU
-  uint64_t memoryBytes = 0; ///< total memory of the device
-  uint32_t units = 0;       ///< multiprocessors, compute units, or hardware threads
+  std::string driver;                ///< version text of driver or library, empty for the CPU
+  uint64_t memoryBytes = 0;          ///< total memory of the device
+  uint32_t units = 0;                ///< multiprocessors, compute units, or hardware threads
   bool emulated = false;
 };
 
@@ -94,14 +100,15 @@ public:
   /// At least |bytes| bytes, aligned to 256, contents undefined. Exit::Resource "E-DEVICE-OUT-OF-MEMORY".
   virtual Expected<std::unique_ptr<Buffer>> allocate(uint64_t bytes) = 0;
 
-  /// Queued copies and fill; the host bytes of |upload| may be reused when the call returns. A range outside the
-  /// buffer is Exit::Unexpected "E-BUFFER-RANGE". |download| waits for everything queued before it.
+  /// Queued copies and fill; the host bytes of |upload| may be reused when the call returns. A range outside
+  /// the buffer is Exit::Unexpected "E-BUFFER-RANGE". |download| waits for everything queued before it.
   virtual Status upload(Buffer &to, uint64_t offset, std::span<const std::byte> bytes) = 0;
   virtual Status download(Buffer &from, uint64_t offset, std::span<std::byte> bytes) = 0;
   virtual Status fill(Buffer &to, uint64_t offset, uint64_t bytes, uint8_t value) = 0;
 
-  /// Loads one code member: PTX text or cubin, code object, or host shared object. |bytes| may go away afterwards.
-  /// Exit::NoDevice "E-DRIVER-PTX-TOO-NEW" where the driver is too old for it, with both versions.
+  /// Loads one code member: PTX text or cubin, code object, or host shared object. |bytes| may go away
+  /// afterwards. Exit::NoDevice "E-DRIVER-PTX-TOO-NEW" where the driver is too old for it, with both
+  /// versions.
   virtual Expected<std::unique_ptr<Module>> load(std::span<const std::byte> bytes) = 0;
 
   /// Queues one kernel. Exit::Usage "E-LAUNCH-ARGUMENTS" where count or kinds are not the kernel's own.

@@ -1,0 +1,12 @@
+//===- Backends.cpp - The table of backends, best device first ------------===//
+#include "runtime/Backend.h"
+#include "runtime/cpu/CpuDevice.h"
+
+namespace quern::runtime {
+
+std::span<const Backend *const> backends() {
+  static constexpr const Backend *table[] = {&cpu::backend};
+  return table;
+}
+
+} // namespace quern::runtime

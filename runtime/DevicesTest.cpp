@@ -46,6 +46,15 @@ TEST(Devices, ThreadsFollowTheVariableWhereTheyAreNotGiven) {
   unsetenv("OMP_NUM_THREADS");
 }
 
+TEST(Devices, RefusesAbsurdNumbersOfThreads) {
+  DeviceOptions options;
+  options.threads = 1000000;
+  Expected<std::unique_ptr<Device>> opened = openDevice("cpu", options);
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().id(), "E-DEVICE-THREADS");
+  EXPECT_EQ(opened.error().exit(), Exit::Usage);
+}
+
 TEST(Devices, RefusesNamesOfNoForm) {
   for (const char *name : {"gpu", "cpu:", "cpu:0", "cpu0", ":0", " cpu", "emulated:", "emulated"}) {
     Expected<std::unique_ptr<Device>> opened = openDevice(name);

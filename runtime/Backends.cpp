@@ -1,11 +1,12 @@
 //===- Backends.cpp - The table of backends, best device first ------------===//
 #include "runtime/Backend.h"
 #include "runtime/cpu/CpuDevice.h"
+#include "runtime/cuda/CudaDevice.h"
 
 namespace quern::runtime {
 
 std::span<const Backend *const> backends() {
-  static constexpr const Backend *table[] = {&cpu::backend};
+  static constexpr const Backend *table[] = {&cuda::backend, &cpu::backend};
   return table;
 }
 

@@ -1,0 +1,173 @@
+//===- CudaDevice.cpp -----------------------------------------------------===//
+#include "runtime/cuda/CudaDevice.h"
+
+#include "runtime/KernelSignature.h"
+#include "runtime/MemoryAccount.h"
+#include "runtime/cuda/Buffer.h"
+#include "runtime/cuda/Error.h"
+#include "runtime/cuda/Kernel.h"
+#include "runtime/cuda/Stream.h"
+#include "runtime/cuda/Target.h"
+
+#include <atomic>
+#include <fstream>
+#include <unistd.h>
+
+namespace quern::runtime::cuda {
+
+namespace {
+
+/// "12.4", with the version of the kernel module behind it where the system shows it: "12.4 (550.54.15)".
+std::string driverText(const Symbols &driver) {
+  std::string text = versionText(driver.driverVersion);
+  std::ifstream file("/sys/module/nvidia/version");
+  if (std::string module; file >> module)
+    text += " (" + module + ")";
+  return text;
+}
+
+Expected<DeviceInfo> describe(const Symbols &driver, int index, DeviceHandle device) {
+  const std::string what = "cannot read the facts of `cuda:" + std::to_string(index) + "`";
+  char name[256] = {};
+  int major = 0, minor = 0, units = 0;
+  size_t memory = 0;
+  QUERN_CUDA_RETURN_IF_ERROR(driver, cuDeviceGetName(name, sizeof(name) - 1, device), what);
+  QUERN_CUDA_RETURN_IF_ERROR(driver, cuDeviceGetAttribute(&major, attributeCapabilityMajor, device), what);
+  QUERN_CUDA_RETURN_IF_ERROR(driver, cuDeviceGetAttribute(&minor, attributeCapabilityMinor, device), what);
+  QUERN_CUDA_RETURN_IF_ERROR(driver, cuDeviceGetAttribute(&units, attributeMultiprocessors, device), what);
+  QUERN_CUDA_RETURN_IF_ERROR(driver, cuDeviceTotalMem(&memory, device), what);
+  DeviceInfo info;
+  info.name = "cuda:" + std::to_string(index);
+  info.description = name;
+  info.vendor = "nvidia";
+  info.architecture = "sm_" + std::to_string(major) + std::to_string(minor);
+  info.driver = driverText(driver);
+  info.memoryBytes = memory;
+  info.units = static_cast<uint32_t>(units);
+  return info;
+}
+
+Expected<int> countDevices(const Symbols &driver) {
+  int count = 0;
+  QUERN_CUDA_RETURN_IF_ERROR(driver, cuDeviceGetCount(&count), "cannot count the devices");
+  if (count <= 0)
+    return initialisationFailed(driver, errorNoDevice);
+  return count;
+}
+
+class CudaDevice final : public Device {
+public:
+  CudaDevice(DeviceInfo infoGiven, std::shared_ptr<Stream> stream, uint64_t limit)
+      : deviceInfo(std::move(infoGiven)), stream(std::move(stream)),
+        account(std::make_shared<MemoryAccount>(deviceInfo.name, limit)) {}
+
+  const DeviceInfo &info() const override { return deviceInfo; }
+
+  Expected<std::unique_ptr<Buffer>> allocate(uint64_t bytes) override {
+    return CudaBuffer::create(stream, account, bytes);
+  }
+
+  Status upload(Buffer &to, uint64_t offset, std::span<const std::byte> bytes) override {
+    QUERN_RETURN_IF_ERROR(checkBufferRange(to, offset, bytes.size(), "upload"));
+    return stream->upload(to.address() + offset, bytes);
+  }
+
+  Status download(Buffer &from, uint64_t offset, std::span<std::byte> bytes) override {
+    QUERN_RETURN_IF_ERROR(checkBufferRange(from, offset, bytes.size(), "download"));
+    return stream->download(from.address() + offset, bytes);
+  }
+
+  Status fill(Buffer &to, uint64_t offset, uint64_t bytes, uint8_t value) override {
+    QUERN_RETURN_IF_ERROR(checkBufferRange(to, offset, bytes, "fill"));
+    return stream->fill(to.address() + offset, bytes, value);
+  }
+
+  Expected<std::unique_ptr<Module>> load(std::span<const std::byte> bytes) override {
+    return CudaModule::create(stream, bytes);
+  }
+
+  Status launch(Kernel &kernelGiven, const LaunchShape &shape, std::span<const Argument> arguments) override {
+    auto &kernel = static_cast<CudaKernel &>(kernelGiven);
+    if (kernel.signature)
+      QUERN_RETURN_IF_ERROR(kernel.signature->check(kernel.name, arguments));
+    if (shape.blocks == 0)
+      return Status::success();
+    ++launches;
+    return kernel.launch(*stream, shape, arguments);
+  }
+
+  Status synchronize() override { return stream->synchronize(); }
+
+  DeviceCounters counters() const override {
+    return {launches, account->bytesAllocated(), account->peakBytesAllocated()};
+  }
+
+private:
+  DeviceInfo deviceInfo;
+  std::shared_ptr<Stream> stream;
+  std::shared_ptr<MemoryAccount> account;
+  std::atomic<uint64_t> launches{0};
+};
+
+Expected<std::vector<DeviceInfo>> list() {
+  QUERN_ASSIGN_OR_RETURN(std::shared_ptr<const Symbols> driver, Symbols::load());
+  QUERN_ASSIGN_OR_RETURN(int count, countDevices(*driver));
+  std::vector<DeviceInfo> devices;
+  for (int index = 0; index < count; ++index) {
+    DeviceHandle device = 0;
+    QUERN_CUDA_RETURN_IF_ERROR(*driver, cuDeviceGet(&device, index), "cannot find the device");
+    QUERN_ASSIGN_OR_RETURN(DeviceInfo info, describe(*driver, index, device));
+    devices.push_back(std::move(info));
+  }
+  return devices;
+}
+
+Expected<std::unique_ptr<Device>> open(uint32_t index, const DeviceOptions &options) {
+  QUERN_ASSIGN_OR_RETURN(std::shared_ptr<const Symbols> driver, Symbols::load());
+  QUERN_ASSIGN_OR_RETURN(int count, countDevices(*driver));
+  if (index >= static_cast<uint32_t>(count))
+    return Status::error(Exit::NoDevice, "E-DEVICE-NONE", "there is no `cuda:" + std::to_string(index) + "`")
+        .cause("the driver shows " + std::to_string(count) + " device" + (count == 1 ? "" : "s"))
+        .remedy("see `quern devices`, and check CUDA_VISIBLE_DEVICES");
+  DeviceHandle device = 0;
+  QUERN_CUDA_RETURN_IF_ERROR(*driver, cuDeviceGet(&device, static_cast<int>(index)),
+                             "cannot find the device");
+  QUERN_ASSIGN_OR_RETURN(DeviceInfo info, describe(*driver, static_cast<int>(index), device));
+  QUERN_ASSIGN_OR_RETURN(std::shared_ptr<Stream> stream, Stream::create(driver, device));
+  return std::unique_ptr<Device>(new CudaDevice(std::move(info), std::move(stream), options.memoryLimit));
+}
+
+void diagnose(std::vector<Check> &checks) {
+  Expected<std::vector<DeviceInfo>> devices = list();
+  Check &driver = checks.emplace_back();
+  driver.name = "cuda.driver";
+  if (!devices.ok()) {
+    Status error = devices.takeError();
+    // A machine that has the device node has the hardware, so that no library is a fault there.
+    bool isFault = error.id() != "E-DEVICE-NO-LIBRARY" || access("/dev/nvidiactl", F_OK) == 0;
+    driver.state = isFault ? CheckState::Failed : CheckState::Absent;
+    driver.detail = error.sentence() + (error.causeText().empty() ? "" : " (" + error.causeText() + ")");
+    driver.fix = error.remedyText().empty() ? "check `nvidia-smi`" : error.remedyText();
+    return;
+  }
+  driver.detail = "CUDA " + devices->front().driver;
+  if (access("/dev/nvidiactl", F_OK) == 0 && access("/dev/nvidiactl", R_OK | W_OK) != 0) {
+    driver.state = CheckState::Failed;
+    driver.detail += ", no access to /dev/nvidiactl";
+    driver.fix = "let this user read and write /dev/nvidia*";
+  }
+  for (const DeviceInfo &info : *devices) {
+    Check &check = checks.emplace_back();
+    check.name = "cuda.device";
+    check.detail = info.name + ": " + info.description + ", " + info.architecture + ", " +
+                   std::to_string(info.units) + " multiprocessors, " +
+                   std::to_string(info.memoryBytes >> 20) +
+                   " MiB; compile with `--target nvidia:" + targetFor(info) + "`";
+  }
+}
+
+} // namespace
+
+const Backend backend = {"cuda", "nvidia", /*numbered=*/true, list, open, chooseCode, targetFor, diagnose};
+
+} // namespace quern::runtime::cuda

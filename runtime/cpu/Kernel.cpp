@@ -1,6 +1,8 @@
 //===- Kernel.cpp ---------------------------------------------------------===//
 #include "runtime/cpu/Kernel.h"
 
+#include "runtime/ElfSegments.h"
+
 #include <cerrno>
 #include <cstring>
 #include <dlfcn.h>
@@ -17,38 +19,6 @@ constexpr uint16_t ownMachine = EM_X86_64;
 #else
 constexpr uint16_t ownMachine = EM_NONE;
 #endif
-
-Status damaged(std::string cause) {
-  return Status::error(Exit::BadInput, "E-CODE-DAMAGED", "the CPU code cannot be loaded")
-      .cause(std::move(cause))
-      .remedy("compile the artifact again");
-}
-
-/// The dynamic linker maps what the headers say without comparing with the size of the file, and dies of
-/// SIGBUS where they lie; so the segments are checked first.
-Status checkElf(std::span<const std::byte> code) {
-  Elf64_Ehdr header;
-  if (code.size() < sizeof(header))
-    return damaged("it has " + std::to_string(code.size()) + " bytes");
-  memcpy(&header, code.data(), sizeof(header));
-  if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
-    return damaged("it is no ELF file");
-  if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB ||
-      header.e_type != ET_DYN || header.e_machine != ownMachine)
-    return damaged("it is no shared object for this machine");
-  if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phoff > code.size() ||
-      uint64_t(header.e_phnum) * sizeof(Elf64_Phdr) > code.size() - header.e_phoff)
-    return damaged("its program headers leave the file");
-  for (uint64_t i = 0; i < header.e_phnum; ++i) {
-    Elf64_Phdr segment;
-    memcpy(&segment, code.data() + header.e_phoff + i * sizeof(segment), sizeof(segment));
-    if (segment.p_type == PT_NULL || segment.p_filesz == 0)
-      continue;
-    if (segment.p_offset > code.size() || segment.p_filesz > code.size() - segment.p_offset)
-      return damaged("segment " + std::to_string(i) + " leaves the file");
-  }
-  return Status::success();
-}
 
 Status systemRefuses(const char *call) {
   return Status::error(Exit::Resource, "E-CODE-NOT-LOADABLE", "the system does not let CPU code be loaded")
@@ -81,7 +51,7 @@ int writeAnonymousFile(std::span<const std::byte> code) {
 } // namespace
 
 Expected<std::unique_ptr<Module>> CpuModule::create(std::span<const std::byte> code) {
-  QUERN_RETURN_IF_ERROR(checkElf(code));
+  QUERN_ASSIGN_OR_RETURN([[maybe_unused]] auto checked, readElfSegments(code, ownMachine, "CPU"));
   int file = writeAnonymousFile(code);
   if (file < 0)
     return systemRefuses("memfd_create");
@@ -97,7 +67,7 @@ Expected<std::unique_ptr<Module>> CpuModule::create(std::span<const std::byte> c
                            "the system does not let CPU code be loaded")
           .cause(cause)
           .remedy("allow executable anonymous files (sysctl vm.memfd_noexec=0)");
-    return damaged(cause);
+    return codeDamaged("CPU", cause);
   }
   return std::unique_ptr<Module>(new CpuModule(file, library));
 }
@@ -123,7 +93,7 @@ Expected<Kernel *> CpuModule::kernel(const std::string &symbol) {
     kernel->signature = KernelSignature::fromLetters(letters);
     if (!kernel->signature) {
       kernels.erase(entry);
-      return damaged("`" + symbol + "_parameters` has a letter other than p, i, l, f");
+      return codeDamaged("CPU", "`" + symbol + "_parameters` has a letter other than p, i, l, f");
     }
   }
   entry->second = std::move(kernel);

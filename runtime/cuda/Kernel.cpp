@@ -1,6 +1,7 @@
 //===- Kernel.cpp ---------------------------------------------------------===//
 #include "runtime/cuda/Kernel.h"
 
+#include "runtime/ElfSegments.h"
 #include "runtime/cuda/Error.h"
 
 #include <cstring>
@@ -15,12 +16,6 @@ constexpr uint32_t largestGrid = 0x7FFFFFFF;    // same, technical specification
 
 bool isElf(std::span<const std::byte> code) {
   return code.size() >= 4 && memcmp(code.data(), "\177ELF", 4) == 0;
-}
-
-Status damaged(std::string cause) {
-  return Status::error(Exit::BadInput, "E-CODE-DAMAGED", "the GPU code cannot be loaded")
-      .cause(std::move(cause))
-      .remedy("compile the artifact again");
 }
 
 Status tooNew(const Symbols &driver, const PtxSummary &ptx) {
@@ -57,7 +52,7 @@ Status loadFailed(const Symbols &driver, Result result, const PtxSummary &ptx, c
   case errorInvalidImage:
   case errorInvalidPtx:
   case errorInvalidSource:
-    return damaged(std::move(cause));
+    return codeDamaged("GPU", std::move(cause));
   case errorNoBinaryForDevice:
     return Status::error(Exit::Unsupported, "E-CODE-OTHER-TARGET", "the GPU code is for another device")
         .cause(std::move(cause))
@@ -97,7 +92,7 @@ Expected<std::unique_ptr<Module>> CudaModule::create(std::shared_ptr<Stream> str
   if (!isElf(code)) {
     std::optional<PtxSummary> ptx = summarisePtx(image);
     if (!ptx)
-      return damaged("it is neither PTX nor a cubin");
+      return codeDamaged("GPU", "it is neither PTX nor a cubin");
     module->ptx = std::move(*ptx);
   }
   const Symbols &driver = stream->symbols();

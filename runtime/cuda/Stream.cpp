@@ -12,8 +12,7 @@ namespace {
 constexpr size_t stageBytes = size_t(1) << 20;
 constexpr size_t stagedAtMost = stageBytes / 4; // a longer copy costs more than the wait that it saves
 constexpr size_t stageAlignment = 64;
-constexpr unsigned streamNonBlocking =
-    1; // CU_STREAM_NON_BLOCKING: not ordered with other users' default stream
+constexpr unsigned streamNonBlocking = 1; // CU_STREAM_NON_BLOCKING: not ordered with the default stream
 
 } // namespace
 

@@ -1,0 +1,173 @@
+//===- HipDevice.cpp ------------------------------------------------------===//
+#include "runtime/hip/HipDevice.h"
+
+#include "runtime/KernelSignature.h"
+#include "runtime/MemoryAccount.h"
+#include "runtime/hip/Agents.h"
+#include "runtime/hip/Buffer.h"
+#include "runtime/hip/Error.h"
+#include "runtime/hip/Kernel.h"
+#include "runtime/hip/Stream.h"
+#include "runtime/hip/Target.h"
+
+#include <atomic>
+#include <fstream>
+#include <unistd.h>
+
+namespace quern::runtime::hip {
+
+namespace {
+
+/// "6.2.41133", with the version of the kernel module behind it where the system shows it.
+std::string driverText(const Symbols &driver) {
+  std::string text = versionText(driver.runtimeVersion);
+  std::ifstream file("/sys/module/amdgpu/version");
+  if (std::string module; file >> module)
+    text += " (" + module + ")";
+  return text;
+}
+
+Expected<DeviceInfo> describe(const Symbols &driver, const std::vector<Agent> &agents, int index) {
+  const std::string deviceName = "hip:" + std::to_string(index);
+  const std::string what = "cannot read the facts of `" + deviceName + "`";
+  char name[256] = {}, address[64] = {};
+  size_t memory = 0;
+  QUERN_HIP_RETURN_IF_ERROR(driver, hipDeviceGetName(name, sizeof(name) - 1, index), what);
+  QUERN_HIP_RETURN_IF_ERROR(driver, hipDeviceGetPCIBusId(address, sizeof(address) - 1, index), what);
+  QUERN_HIP_RETURN_IF_ERROR(driver, hipDeviceTotalMem(&memory, index), what);
+  std::optional<Agent> agent = findAgent(agents, address);
+  if (!agent)
+    return Status::error(Exit::NoDevice, "E-DEVICE-NONE",
+                         "cannot tell the architecture of `" + deviceName + "`")
+        .cause("HSA shows no agent at PCI address " + std::string(address))
+        .remedy("check `rocminfo`: libamdhip64 and libhsa-runtime64 must be of one ROCm");
+  DeviceInfo info;
+  info.name = deviceName;
+  info.description = name;
+  info.vendor = "amd";
+  info.architecture = agent->architecture;
+  info.driver = driverText(driver);
+  info.memoryBytes = memory;
+  info.units = agent->units;
+  return info;
+}
+
+Expected<int> countDevices(const Symbols &driver) {
+  int count = 0;
+  Result result = driver.hipGetDeviceCount(&count);
+  if (result == success && count <= 0)
+    result = errorNoDevice;
+  if (result != success)
+    return initialisationFailed(driver, result);
+  return count;
+}
+
+class HipDevice final : public Device {
+public:
+  HipDevice(DeviceInfo infoGiven, std::shared_ptr<Stream> stream, uint64_t limit)
+      : deviceInfo(std::move(infoGiven)), stream(std::move(stream)),
+        account(std::make_shared<MemoryAccount>(deviceInfo.name, limit)) {}
+
+  const DeviceInfo &info() const override { return deviceInfo; }
+
+  Expected<std::unique_ptr<Buffer>> allocate(uint64_t bytes) override {
+    return HipBuffer::create(stream, account, bytes);
+  }
+
+  Status upload(Buffer &to, uint64_t offset, std::span<const std::byte> bytes) override {
+    QUERN_RETURN_IF_ERROR(checkBufferRange(to, offset, bytes.size(), "upload"));
+    return stream->upload(to.address() + offset, bytes);
+  }
+
+  Status download(Buffer &from, uint64_t offset, std::span<std::byte> bytes) override {
+    QUERN_RETURN_IF_ERROR(checkBufferRange(from, offset, bytes.size(), "download"));
+    return stream->download(from.address() + offset, bytes);
+  }
+
+  Status fill(Buffer &to, uint64_t offset, uint64_t bytes, uint8_t value) override {
+    QUERN_RETURN_IF_ERROR(checkBufferRange(to, offset, bytes, "fill"));
+    return stream->fill(to.address() + offset, bytes, value);
+  }
+
+  Expected<std::unique_ptr<Module>> load(std::span<const std::byte> bytes) override {
+    return HipModule::create(stream, deviceInfo.architecture, bytes);
+  }
+
+  Status launch(Kernel &kernelGiven, const LaunchShape &shape, std::span<const Argument> arguments) override {
+    auto &kernel = static_cast<HipKernel &>(kernelGiven);
+    if (kernel.signature)
+      QUERN_RETURN_IF_ERROR(kernel.signature->check(kernel.name, arguments));
+    if (shape.blocks == 0)
+      return Status::success();
+    ++launches;
+    return kernel.launch(*stream, shape, arguments);
+  }
+
+  Status synchronize() override { return stream->synchronize(); }
+
+  DeviceCounters counters() const override {
+    return {launches, account->bytesAllocated(), account->peakBytesAllocated()};
+  }
+
+private:
+  DeviceInfo deviceInfo;
+  std::shared_ptr<Stream> stream;
+  std::shared_ptr<MemoryAccount> account;
+  std::atomic<uint64_t> launches{0};
+};
+
+Expected<std::vector<DeviceInfo>> list() {
+  QUERN_ASSIGN_OR_RETURN(std::shared_ptr<const Symbols> driver, Symbols::load());
+  QUERN_ASSIGN_OR_RETURN(int count, countDevices(*driver));
+  const std::vector<Agent> agents = listAgents(*driver);
+  std::vector<DeviceInfo> devices;
+  for (int index = 0; index < count; ++index) {
+    QUERN_ASSIGN_OR_RETURN(DeviceInfo info, describe(*driver, agents, index));
+    devices.push_back(std::move(info));
+  }
+  return devices;
+}
+
+Expected<std::unique_ptr<Device>> open(uint32_t index, const DeviceOptions &options) {
+  QUERN_ASSIGN_OR_RETURN(std::shared_ptr<const Symbols> driver, Symbols::load());
+  QUERN_ASSIGN_OR_RETURN(int count, countDevices(*driver));
+  if (index >= static_cast<uint32_t>(count))
+    return Status::error(Exit::NoDevice, "E-DEVICE-NONE", "there is no `hip:" + std::to_string(index) + "`")
+        .cause("HIP shows " + std::to_string(count) + " device" + (count == 1 ? "" : "s"))
+        .remedy("see `quern devices`, and check HIP_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES");
+  QUERN_ASSIGN_OR_RETURN(DeviceInfo info, describe(*driver, listAgents(*driver), static_cast<int>(index)));
+  QUERN_ASSIGN_OR_RETURN(std::shared_ptr<Stream> stream, Stream::create(driver, static_cast<int>(index)));
+  return std::unique_ptr<Device>(new HipDevice(std::move(info), std::move(stream), options.memoryLimit));
+}
+
+void diagnose(std::vector<Check> &checks) {
+  const bool hasHardware = access("/dev/kfd", F_OK) == 0;
+  if (hasHardware && access("/dev/kfd", R_OK | W_OK) != 0)
+    checks.push_back({"hip.access", CheckState::Failed, "no access to /dev/kfd",
+                      "add this user to the groups render and video, and log in again"});
+  Expected<std::vector<DeviceInfo>> devices = list();
+  Check &driver = checks.emplace_back();
+  driver.name = "hip.driver";
+  if (!devices.ok()) {
+    Status error = devices.takeError();
+    // A library without hardware is what development machines have.
+    driver.state = hasHardware || error.id() == "E-DRIVER-TOO-OLD" ? CheckState::Failed : CheckState::Absent;
+    driver.detail = error.sentence() + (error.causeText().empty() ? "" : " (" + error.causeText() + ")");
+    driver.fix = error.remedyText().empty() ? "check `rocminfo`" : error.remedyText();
+    return;
+  }
+  driver.detail = "HIP " + devices->front().driver;
+  for (const DeviceInfo &info : *devices) {
+    Check &check = checks.emplace_back();
+    check.name = "hip.device";
+    check.detail = info.name + ": " + info.description + ", " + info.architecture + ", " +
+                   std::to_string(info.units) + " compute units, " + std::to_string(info.memoryBytes >> 20) +
+                   " MiB; compile with `--target amd:" + targetFor(info) + "`";
+  }
+}
+
+} // namespace
+
+const Backend backend = {"hip", "amd", /*numbered=*/true, list, open, chooseCode, targetFor, diagnose};
+
+} // namespace quern::runtime::hip

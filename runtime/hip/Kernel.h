@@ -1,0 +1,49 @@
+//===- Kernel.h - Loaded code objects and their kernels -------------------===//
+#ifndef QUERN_RUNTIME_HIP_KERNEL_H
+#define QUERN_RUNTIME_HIP_KERNEL_H
+
+#include "runtime/Device.h"
+#include "runtime/KernelSignature.h"
+#include "runtime/hip/CodeObject.h"
+#include "runtime/hip/Stream.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace quern::runtime::hip {
+
+class HipKernel final : public Kernel {
+public:
+  std::string name;
+  FunctionHandle function = nullptr;
+  std::optional<KernelSignature> signature; ///< nothing where the code object says nothing of the kernel
+
+  /// Queues one launch of |blocks| > 0 blocks; the arguments are already checked.
+  Status launch(Stream &stream, const LaunchShape &shape, std::span<const Argument> arguments);
+};
+
+class HipModule final : public Module {
+public:
+  /// Exit::BadInput "E-CODE-DAMAGED"; Exit::Unsupported "E-CODE-OTHER-TARGET" where the code is not for
+  /// |architecture|.
+  static Expected<std::unique_ptr<Module>>
+  create(std::shared_ptr<Stream> stream, const std::string &architecture, std::span<const std::byte> code);
+  ~HipModule() override;
+
+  Expected<Kernel *> kernel(const std::string &symbol) override;
+
+private:
+  explicit HipModule(std::shared_ptr<Stream> stream) : stream(std::move(stream)) {}
+
+  std::shared_ptr<Stream> stream;
+  std::vector<std::byte> image; // HIP 5 may read it until the module is unloaded
+  ModuleHandle module = nullptr;
+  CodeObjectSummary summary;
+  std::map<std::string, std::unique_ptr<HipKernel>> kernels;
+};
+
+} // namespace quern::runtime::hip
+
+#endif // QUERN_RUNTIME_HIP_KERNEL_H

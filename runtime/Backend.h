@@ -46,11 +46,9 @@ struct Backend {
   /// |index| is below the length of that list, else Exit::NoDevice "E-DEVICE-NONE".
   Expected<std::unique_ptr<Device>> (*open)(uint32_t index, const DeviceOptions &options);
 
-  /// Index of the best of |targets| (this vendor's, without "vendor:") that |info| can run, or -1.
+  /// Index of the best of |targets| (this vendor's, without "vendor:") that |info| can run, or -1. Null where
+  /// support/target decides, which knows GPUs but not which features a processor has.
   ptrdiff_t (*chooseCode)(const DeviceInfo &info, std::span<const std::string> targets);
-
-  /// What `--target` to compile for, so that |info| runs its best code; without "vendor:".
-  std::string (*targetFor)(const DeviceInfo &info);
 
   /// Adds this backend's checks.
   void (*diagnose)(std::vector<Check> &checks);

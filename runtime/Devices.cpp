@@ -1,6 +1,8 @@
 //===- Devices.cpp --------------------------------------------------------===//
 #include "runtime/Devices.h"
 
+#include "support/target/TargetSpec.h"
+
 #include <charconv>
 #include <dlfcn.h>
 #include <unistd.h>
@@ -117,38 +119,44 @@ Expected<std::unique_ptr<Device>> openDevice(const std::string &name, const Devi
 }
 
 Expected<size_t> chooseCode(const DeviceInfo &info, std::span<const std::string> targets) {
-  const std::string prefix = info.vendor + ":";
-  const std::string emulated = info.emulated && info.name.starts_with(emulatedPrefix)
-                                   ? info.name.substr(std::string(emulatedPrefix).size())
-                                   : std::string();
-  std::string present;
-  std::vector<std::string> own; // this vendor's, without the prefix
-  std::vector<size_t> positions;
-  for (size_t i = 0; i < targets.size(); ++i) {
-    if (!emulated.empty() && targets[i] == emulated)
-      return i; // an emulated device is of one exact target
-    present += (present.empty() ? "`" : ", `") + targets[i] + "`";
-    if (!targets[i].starts_with(prefix))
-      continue;
-    own.push_back(targets[i].substr(prefix.size()));
-    positions.push_back(i);
+  if (info.emulated) { // of one exact target
+    const std::string exact = info.name.substr(std::string(emulatedPrefix).size());
+    for (size_t i = 0; i < targets.size(); ++i)
+      if (targets[i] == exact)
+        return i;
   }
-  std::string wanted;
   for (const Backend *backend : backends()) {
-    if (info.vendor != backend->vendor)
+    if (info.vendor != backend->vendor || !backend->chooseCode)
       continue;
+    const std::string prefix = info.vendor + ":";
+    std::vector<std::string> own; // this vendor's, without the prefix
+    std::vector<size_t> positions;
+    std::string present;
+    for (size_t i = 0; i < targets.size(); ++i) {
+      present += (present.empty() ? "" : ", ") + targets[i];
+      if (targets[i].starts_with(prefix)) {
+        own.push_back(targets[i].substr(prefix.size()));
+        positions.push_back(i);
+      }
+    }
     if (ptrdiff_t chosen = backend->chooseCode(info, own); chosen >= 0)
       return positions[static_cast<size_t>(chosen)];
-    wanted = prefix + backend->targetFor(info);
-    if (std::string(backend->name) == info.vendor) // `cpu` alone is the whole set
-      wanted = backend->name;
+    return Status::error(Exit::Unsupported, "E-TARGET-NOT-IN-ARTIFACT",
+                         "the artifact has no code for `" + info.name + "` (" + info.architecture + ")")
+        .cause("it has " + (present.empty() ? "none" : present))
+        .remedy(std::string("compile again with --target ") + backend->name);
   }
-  if (!emulated.empty() || wanted.empty())
-    wanted = emulated.empty() ? prefix + info.architecture : emulated;
-  return Status::error(Exit::Unsupported, "E-TARGET-NOT-IN-ARTIFACT",
-                       "the artifact holds no code for `" + info.name + "` (" + info.architecture + ")")
-      .cause("it was compiled for " + (present.empty() ? std::string("no target") : present))
-      .remedy("compile it again with `--target " + wanted + "`");
+  std::vector<TargetSpec> known; // a name of a later version is passed over
+  std::vector<size_t> positions;
+  for (size_t i = 0; i < targets.size(); ++i) {
+    Expected<TargetSpec> spec = parseTarget(targets[i]);
+    if (!spec.ok())
+      continue;
+    known.push_back(std::move(*spec));
+    positions.push_back(i);
+  }
+  QUERN_ASSIGN_OR_RETURN(size_t chosen, chooseTarget(known, {info.vendor, info.architecture, info.units}));
+  return positions[chosen];
 }
 
 } // namespace quern::runtime

@@ -120,16 +120,27 @@ TEST(Devices, ArtifactWithoutTheTargetNamesTheOneToAdd) {
   ASSERT_FALSE(none.ok());
   EXPECT_EQ(none.error().id(), "E-TARGET-NOT-IN-ARTIFACT");
   EXPECT_EQ(none.error().exit(), Exit::Unsupported);
-  EXPECT_EQ(none.error().causeText(), "it was compiled for `other:x1`");
-  EXPECT_NE(none.error().remedyText().find("`--target cpu`"), std::string::npos);
+  EXPECT_EQ(none.error().causeText(), "it has other:x1");
+  EXPECT_NE(none.error().remedyText().find("--target cpu"), std::string::npos);
+}
+
+TEST(Devices, GpusChooseByTheTableOfTargets) {
+  const std::vector<std::string> targets = {"cpu:x86-64-v3", "nvidia:sm_80", "nvidia:sm_90a", "amd:gfx942",
+                                            "nvidia:from_a_later_version"};
+  EXPECT_EQ(*chooseCode(device("cuda:0", "nvidia", "sm_90"), targets), 2u);
+  EXPECT_EQ(*chooseCode(device("cuda:0", "nvidia", "sm_86"), targets), 1u);
+  EXPECT_EQ(*chooseCode(device("hip:0", "amd", "gfx942"), targets), 3u);
+  Expected<size_t> none = chooseCode(device("hip:0", "amd", "gfx1201"), targets);
+  ASSERT_FALSE(none.ok());
+  EXPECT_EQ(none.error().id(), "E-TARGET-NOT-IN-ARTIFACT");
+  EXPECT_EQ(none.error().exit(), Exit::Unsupported);
+  EXPECT_NE(none.error().remedyText().find("--target amd:gfx1201"), std::string::npos);
 }
 
 TEST(Devices, EmulatedDevicesTakeExactlyTheirTarget) {
-  DeviceInfo info = device("emulated:cpu:x86-64-v3", "cpu", "x86-64-v3");
+  DeviceInfo info = device("emulated:amd:gfx942,sms=38", "amd", "gfx942");
   info.emulated = true;
-  Expected<size_t> exact = chooseCode(info, std::vector<std::string>{"cpu:x86-64-v4", "cpu:x86-64-v3"});
-  ASSERT_TRUE(exact.ok());
-  EXPECT_EQ(*exact, 1u);
+  EXPECT_EQ(*chooseCode(info, std::vector<std::string>{"amd:gfx942", "amd:gfx942,sms=38"}), 1u);
 }
 
 } // namespace

@@ -244,6 +244,6 @@ void diagnose(std::vector<Check> &checks) {
 
 } // namespace
 
-const Backend backend = {"cpu", "cpu", /*numbered=*/false, list, open, chooseCode, targetFor, diagnose};
+const Backend backend = {"cpu", "cpu", /*numbered=*/false, list, open, chooseCode, diagnose};
 
 } // namespace quern::runtime::cpu

@@ -46,10 +46,4 @@ ptrdiff_t chooseCode(const DeviceInfo &info, std::span<const std::string> target
   return chosen;
 }
 
-std::string targetFor(const DeviceInfo &info) {
-  if (levelNumber(info.architecture) < 4)
-    return "x86-64-v3";
-  return hasFeature(info, "avx512bf16") ? "x86-64-v4+avx512bf16" : "x86-64-v4";
-}
-
 } // namespace quern::runtime::cpu

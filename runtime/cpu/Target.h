@@ -19,9 +19,6 @@ namespace quern::runtime::cpu {
 /// has; -1 where none fits.
 ptrdiff_t chooseCode(const DeviceInfo &info, std::span<const std::string> targets);
 
-/// The best of the fixed set that |info| runs; "x86-64-v3" where it runs none.
-std::string targetFor(const DeviceInfo &info);
-
 } // namespace quern::runtime::cpu
 
 #endif // QUERN_RUNTIME_CPU_TARGET_H

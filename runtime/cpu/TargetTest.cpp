@@ -32,10 +32,4 @@ TEST(CpuTarget, NeverTakesUnknownNamesOrFeatures) {
             1);
 }
 
-TEST(CpuTarget, NamesWhatToCompileFor) {
-  EXPECT_EQ(cpu::targetFor(processor("x86-64-v4", {"avx512bf16"})), "x86-64-v4+avx512bf16");
-  EXPECT_EQ(cpu::targetFor(processor("x86-64-v4", {})), "x86-64-v4");
-  EXPECT_EQ(cpu::targetFor(processor("x86-64-v3", {})), "x86-64-v3");
-}
-
 } // namespace

@@ -7,7 +7,6 @@
 #include "runtime/cuda/Error.h"
 #include "runtime/cuda/Kernel.h"
 #include "runtime/cuda/Stream.h"
-#include "runtime/cuda/Target.h"
 
 #include <atomic>
 #include <fstream>
@@ -161,13 +160,12 @@ void diagnose(std::vector<Check> &checks) {
     check.name = "cuda.device";
     check.detail = info.name + ": " + info.description + ", " + info.architecture + ", " +
                    std::to_string(info.units) + " multiprocessors, " +
-                   std::to_string(info.memoryBytes >> 20) +
-                   " MiB; compile with `--target nvidia:" + targetFor(info) + "`";
+                   std::to_string(info.memoryBytes >> 20) + " MiB";
   }
 }
 
 } // namespace
 
-const Backend backend = {"cuda", "nvidia", /*numbered=*/true, list, open, chooseCode, targetFor, diagnose};
+const Backend backend = {"cuda", "nvidia", /*numbered=*/true, list, open, nullptr, diagnose};
 
 } // namespace quern::runtime::cuda

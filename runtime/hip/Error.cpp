@@ -5,8 +5,8 @@ namespace quern::runtime::hip {
 
 std::string errorText(const Symbols &symbols, Result result) {
   const char *name = symbols.hipGetErrorName(result), *text = symbols.hipGetErrorString(result);
-  if (name && text)
-    return std::string(name) + ": " + text;
+  if (name && text) // HIP 5 gives the name for both
+    return std::string(name) == text ? std::string(name) : std::string(name) + ": " + text;
   return "HIP error " + std::to_string(result);
 }
 

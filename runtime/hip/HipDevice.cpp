@@ -8,7 +8,6 @@
 #include "runtime/hip/Error.h"
 #include "runtime/hip/Kernel.h"
 #include "runtime/hip/Stream.h"
-#include "runtime/hip/Target.h"
 
 #include <atomic>
 #include <fstream>
@@ -162,12 +161,12 @@ void diagnose(std::vector<Check> &checks) {
     check.name = "hip.device";
     check.detail = info.name + ": " + info.description + ", " + info.architecture + ", " +
                    std::to_string(info.units) + " compute units, " + std::to_string(info.memoryBytes >> 20) +
-                   " MiB; compile with `--target amd:" + targetFor(info) + "`";
+                   " MiB";
   }
 }
 
 } // namespace
 
-const Backend backend = {"hip", "amd", /*numbered=*/true, list, open, chooseCode, targetFor, diagnose};
+const Backend backend = {"hip", "amd", /*numbered=*/true, list, open, nullptr, diagnose};
 
 } // namespace quern::runtime::hip

@@ -45,9 +45,10 @@ Expected<std::shared_ptr<const Symbols>> Symbols::load() {
       symbols->libraryName = name;
       break;
     }
-    // A library that is there but lacks one of its own says more than one that is not there.
+    // One that is there and lacks another library says what is missing; one that is not there says nothing
+    // new.
     const char *text = dlerror();
-    if (text && (cause.empty() || std::string(text).find(name) == std::string::npos))
+    if (text && std::string(text).find(std::string(name) + ": cannot open") == std::string::npos)
       cause = text;
   }
   if (!library)

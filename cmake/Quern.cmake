@@ -158,3 +158,22 @@ function(quern_fuzz name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS})
   add_test(NAME ${name} COMMAND ${name} ${arguments} WORKING_DIRECTORY "${CMAKE_BINARY_DIR}")
 endfunction()
+
+# quern_tablegen(OUTPUT generator-flags...): mlir_tablegen with the include roots of MLIR and of this repository.
+function(quern_tablegen output)
+  mlir_tablegen(${output} ${ARGN} EXTRA_INCLUDES "${CMAKE_SOURCE_DIR}" ${MLIR_INCLUDE_DIRS})
+  set(TABLEGEN_OUTPUT ${TABLEGEN_OUTPUT} PARENT_SCOPE)
+endfunction()
+
+# quern_embed(OUT FILES relative-file... HEAD text TAIL text [STEM]): a source with the files as string literals. The
+# name of an entry is its folder, or with STEM its file name without extension.
+function(quern_embed out)
+  cmake_parse_arguments(ARG "STEM" "HEAD;TAIL" "FILES" ${ARGN})
+  set(absolute ${ARG_FILES})
+  list(TRANSFORM absolute PREPEND "${CMAKE_SOURCE_DIR}/")
+  add_custom_command(OUTPUT "${out}"
+    COMMAND "${CMAKE_COMMAND}" "-DOUT=${out}" "-DROOT=${CMAKE_SOURCE_DIR}" "-DFILES=${ARG_FILES}" "-DSTEM=${ARG_STEM}"
+            "-DHEAD=${ARG_HEAD}" "-DTAIL=${ARG_TAIL}" -P "${CMAKE_SOURCE_DIR}/cmake/EmbedFiles.cmake"
+    DEPENDS ${absolute} "${CMAKE_SOURCE_DIR}/cmake/EmbedFiles.cmake"
+    VERBATIM)
+endfunction()

@@ -1,0 +1,22 @@
+# Turns files into a C++ source: `cmake -DOUT=x.cpp -DHEAD=... -DFILES=a;b -P EmbedFiles.cmake`. Each file becomes
+# one raw string literal, cut in pieces of 8000 bytes (compilers bound the length of one literal).
+
+set(entries "")
+foreach(file ${FILES})
+  file(READ "${ROOT}/${file}" text)
+  get_filename_component(folder "${file}" DIRECTORY)
+  get_filename_component(name "${folder}" NAME)
+  if(STEM)
+    get_filename_component(name "${file}" NAME_WE)
+  endif()
+  string(LENGTH "${text}" length)
+  set(literal "")
+  set(at 0)
+  while(at LESS length)
+    string(SUBSTRING "${text}" ${at} 8000 piece)
+    string(APPEND literal "R\"QRN(${piece})QRN\"\n")
+    math(EXPR at "${at} + 8000")
+  endwhile()
+  string(APPEND entries "{\"${name}\", \"${file}\", ${literal}},\n")
+endforeach()
+file(WRITE "${OUT}" "${HEAD}\n${entries}${TAIL}\n")

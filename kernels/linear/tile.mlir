@@ -1,0 +1,93 @@
+// Linear layer: y[m, n] = sum_k x[m, k] * w[n, k] (+ bias[n]), accumulated in f32, rounded once to the type of y.
+//
+// SCALES: w is fp8 with one scale for each block of 128x128. With QUANTIZED x is fp8 with one scale for each 1x128
+// of a row, and each step of 128 is promoted with both scales; else each weight is dequantised (rounded to bf16).
+//
+// Parameters: N, K, XS and YS (row strides of x and y in elements), X, W, B, Y (elements), BIAS, SCALES, QUANTIZED.
+
+!x = tensor<?x?x!tile.elem<"X">, #tile.dims<BM, BK>>
+!w = tensor<?x?x!tile.elem<"W">, #tile.dims<BN, BK>>
+!wb = tensor<?x?xbf16, #tile.dims<BN, BK>>
+!wf = tensor<?x?xf32, #tile.dims<BN, BK>>
+!acc = tensor<?x?xf32, #tile.dims<BM, BN>>
+!y = tensor<?x?x!tile.elem<"Y">, #tile.dims<BM, BN>>
+!xs = tensor<?xf32, #tile.dims<BM>>
+!ws = tensor<?xf32, #tile.dims<BN>>
+!wi = tensor<?xi32, #tile.dims<BN>>
+!xi = tensor<?xi32, #tile.dims<BM>>
+!b = tensor<?x!tile.elem<"B">, #tile.dims<BN>>
+
+tile.kernel @linear(%x: !tile.ptr<!tile.elem<"X">>, %x_scales: !tile.ptr<f32>, %w: !tile.ptr<!tile.elem<"W">>,
+                    %w_scales: !tile.ptr<f32>, %bias: !tile.ptr<!tile.elem<"B">>, %y: !tile.ptr<!tile.elem<"Y">>,
+                    %rows: i32) attributes {tile_names = ["BM", "BN", "BK"]} {
+  %bm = tile.param "BM" : i32
+  %bn = tile.param "BN" : i32
+  %bk = tile.param "BK" : i32
+  %n = tile.param "N" : i32
+  %k = tile.param "K" : i32
+  %xs = tile.param "XS" : i32
+  %ys = tile.param "YS" : i32
+  %zero = arith.constant 0 : i32
+  %one = arith.constant 1 : i32
+  %block = arith.constant 128 : i32
+  %c127 = arith.constant 127 : i32
+  %zero_f = arith.constant 0.0 : f32
+  %kp = arith.addi %k, %c127 : i32
+  %np = arith.addi %n, %c127 : i32
+  %kb = arith.divui %kp, %block : i32
+  %nb = arith.divui %np, %block : i32
+  %m0, %n0 = tile.domain %rows by %bm, %n by %bn
+  %xv = tile.view %x[%rows, %k] strides [%xs, %one] : !tile.ptr<!tile.elem<"X">> -> !tile.view<2, !tile.elem<"X">>
+  %xsv = tile.view %x_scales[%rows, %kb] : !tile.ptr<f32> -> !tile.view<2, f32>
+  %wv = tile.view %w[%n, %k] : !tile.ptr<!tile.elem<"W">> -> !tile.view<2, !tile.elem<"W">>
+  %wsv = tile.view %w_scales[%nb, %kb] : !tile.ptr<f32> -> !tile.view<2, f32>
+  %bv = tile.view %bias[%n] : !tile.ptr<!tile.elem<"B">> -> !tile.view<1, !tile.elem<"B">>
+  %yv = tile.view %y[%rows, %n] strides [%ys, %one] : !tile.ptr<!tile.elem<"Y">> -> !tile.view<2, !tile.elem<"Y">>
+
+  %init = tile.splat %zero_f : f32 -> !acc
+  %sum = scf.for %k0 = %zero to %k step %bk iter_args(%acc = %init) -> (!acc) : i32 {
+    %xt = tile.load %xv[%m0, %k0] : !tile.view<2, !tile.elem<"X">> -> !x
+    %wt = tile.load %wv[%n0, %k0] : !tile.view<2, !tile.elem<"W">> -> !w
+    %next = tile.static_if "SCALES" -> !acc {
+      %k_block = arith.divui %k0, %block : i32
+      %rows_of_w = tile.iota 0 : !wi
+      %n0_t = tile.splat %n0 : i32 -> !wi
+      %block_t = tile.splat %block : i32 -> !wi
+      %row = arith.addi %rows_of_w, %n0_t : !wi
+      %row_block = arith.divui %row, %block_t : !wi
+      %ws = tile.gather %wsv[%row_block, %k_block] : !tile.view<2, f32>, !wi, i32 -> !ws
+      %stepped = tile.static_if "QUANTIZED" -> !acc {
+        %rows_of_x = tile.iota 0 : !xi
+        %m0_t = tile.splat %m0 : i32 -> !xi
+        %x_row = arith.addi %rows_of_x, %m0_t : !xi
+        %xscale = tile.gather %xsv[%x_row, %k_block] : !tile.view<2, f32>, !xi, i32 -> !xs
+        %step = tile.mma %xt, %wt, %acc scales %xscale, %ws : !xs, !ws : !x, !w -> !acc
+        tile.yield %step : !acc
+      } else {
+        %wf = tile.convert %wt : !w -> !wf
+        %ws_b = tile.broadcast %ws dims [0] : !ws -> !wf
+        %dequantised = arith.mulf %wf, %ws_b : !wf
+        %rounded = tile.convert %dequantised : !wf -> !wb
+        %step = tile.mma %xt, %rounded, %acc : !x, !wb -> !acc
+        tile.yield %step : !acc
+      }
+      tile.yield %stepped : !acc
+    } else {
+      %step = tile.mma %xt, %wt, %acc : !x, !w -> !acc
+      tile.yield %step : !acc
+    }
+    scf.yield %next : !acc
+  }
+  %biased = tile.static_if "BIAS" -> !acc {
+    %bt = tile.load %bv[%n0] : !tile.view<1, !tile.elem<"B">> -> !b
+    %bf = tile.convert %bt : !b -> !ws
+    %bb = tile.broadcast %bf dims [1] : !ws -> !acc
+    %added = arith.addf %sum, %bb : !acc
+    tile.yield %added : !acc
+  } else {
+    tile.yield %sum : !acc
+  }
+  %out = tile.convert %biased : !acc -> !y
+  tile.store %out, %yv[%m0, %n0] : !y, !tile.view<2, !tile.elem<"Y">>
+  tile.return
+}

@@ -1,0 +1,70 @@
+//===- KernelCompiler.h - One kernel text to one target's code ------------===//
+//
+// The unit of compilation, for `compile` and `tune` alike: a kernel text, the values of its parameters and a
+// Schedule, for one code target. This header knows no MLIR.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QUERN_LOWERING_KERNELCOMPILER_H
+#define QUERN_LOWERING_KERNELCOMPILER_H
+
+#include "dialects/tile/Schedule.h"
+#include "lowering/targets/CodeTarget.h"
+#include "support/Status.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace quern::lowering {
+
+/// Value of a kernel parameter: a number, or the name of an element type ("bf16", "f32", "f8E4M3FN").
+using ParameterValue = std::variant<int64_t, double, std::string>;
+
+/// What is to be compiled. Equal requests give equal code; `key` names the code in the artifact and the cache.
+struct KernelRequest {
+  std::string kernel;                           ///< folder name in kernels/
+  std::map<std::string, ParameterValue> parameters;
+  tile::Schedule schedule;
+
+  /// Canonical text of kernel, parameters and schedule.
+  std::string text() const;
+  /// "linear_" and 12 hexadecimal digits of the hash of `text`; a valid symbol.
+  std::string symbol() const;
+};
+
+/// One dimension of the grid: ceil(extent / step) blocks.
+struct GridDimension {
+  int32_t argument = -1; ///< index of the i32 kernel argument that is the extent; -1 for a constant
+  int64_t extent = 0;    ///< the constant extent
+  int64_t step = 1;
+};
+
+enum class KernelArgument : uint8_t { Pointer, I32, I64, F32 };
+
+/// Stages at which the text of a kernel can be seen.
+enum class KernelStage : uint8_t { Tile, Layouts, Target, Llvm, Assembly };
+
+struct CompiledKernel {
+  std::string symbol;
+  std::string code;                      ///< what a device loads
+  std::vector<KernelArgument> arguments;
+  std::vector<GridDimension> grid;       ///< blocks = product over the dimensions, the last one fastest
+  int32_t threads = 1;
+  int32_t sharedBytes = 0;               ///< static shared memory; scratch memory of a worker on the CPU
+  std::map<KernelStage, std::string> texts; ///< the stages that were asked for
+};
+
+struct CompileKernelOptions {
+  std::vector<KernelStage> keep; ///< stages whose text is kept
+};
+
+/// Compiles one kernel. Thread-safe; each call has its own context. Exit::CompileFailed "E-KERNEL-..." with the
+/// kernel's name, the place in its text and the reason.
+Expected<CompiledKernel> compileKernel(const KernelRequest &request, const CodeTarget &target,
+                                       const CompileKernelOptions &options = {});
+
+} // namespace quern::lowering
+
+#endif // QUERN_LOWERING_KERNELCOMPILER_H

@@ -1,0 +1,205 @@
+//===- KernelLowering.cpp - Frame, scalars and control flow ---------------===//
+#include "lowering/targets/KernelLowering.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace quern::lowering {
+
+KernelLowering::KernelLowering(tile::KernelOp kernel, TargetLowering &target, const BlockShape &block)
+    : kernel(kernel), target(target), block(block), b(kernel.getContext(), block.simd ? block.lanes : 1) {}
+
+Type KernelLowering::storageType(Type element) {
+  if (element.isBF16())
+    return b.getI16Type();
+  if (llvm::isa<FloatType>(element) && element.getIntOrFloatBitWidth() == 8)
+    return b.getI8Type();
+  return element;
+}
+
+LogicalResult KernelLowering::run(ModuleOp module) {
+  b.loc = kernel.getLoc();
+  frame = target.openKernel(b, module, kernel, block.lanes * block.schedule.warps);
+  for (auto [argument, value] : llvm::zip(kernel.getBody().getArguments(), frame.arguments))
+    scalars[argument] = value;
+  lane = target.laneIndex(b);
+  warp = target.warpIndex(b);
+  if (failed(lowerBlock(kernel.getBody().front())))
+    return failure();
+  target.closeKernel(b);
+  target.setSharedBytes(frame, sharedUsed);
+  return success();
+}
+
+LogicalResult KernelLowering::lowerBlock(Block &ops) {
+  for (Operation &op : ops) {
+    b.loc = op.getLoc();
+    if (failed(lower(&op)))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult KernelLowering::lower(Operation *op) {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](scf::ForOp loop) { return lowerFor(loop); })
+      .Case([&](scf::IfOp branch) { return lowerIf(branch); })
+      // Views are read by the accesses that use them; terminators by the operation around them.
+      .Case<tile::ViewOp, tile::ReturnOp, scf::YieldOp>([&](auto) { return success(); })
+      .Case([&](tile::DomainOp domain) {
+        lowerDomain(domain);
+        return success();
+      })
+      .Case([&](tile::LoadOp load) { return lowerLoad(load); })
+      .Case([&](tile::StoreOp store) { return lowerStore(store); })
+      .Case([&](tile::GatherOp gather) { return lowerGather(gather); })
+      .Case([&](tile::ScatterOp scatter) { return lowerScatter(scatter); })
+      .Case([&](tile::LoadScalarOp load) { return lowerLoadScalar(load); })
+      .Case([&](tile::ReduceOp reduce) { return lowerReduce(reduce); })
+      .Case([&](tile::RelayoutOp relayout) { return lowerRelayout(relayout); })
+      .Case([&](tile::MmaOp mma) { return lowerMma(mma); })
+      .Case([&](tile::BroadcastOp broadcast) {
+        lowerBroadcast(broadcast);
+        return success();
+      })
+      .Case([&](tile::IotaOp iota) {
+        lowerIota(iota);
+        return success();
+      })
+      .Case([&](tile::SplatOp splat) {
+        Value lanes = b.spread(scalars.lookup(splat.getValue()));
+        tiles[splat.getTile()] = Registers(layoutOf(splat.getTile()).numRegisters(), lanes);
+        return success();
+      })
+      .Default([&](Operation *other) { return lowerElementwise(other); });
+}
+
+/// Block index -> start coordinates, the last dimension fastest.
+void KernelLowering::lowerDomain(tile::DomainOp domain) {
+  Value rest = frame.block;
+  unsigned rank = domain.getExtents().size();
+  for (unsigned d = rank; d-- > 0;) {
+    Value step = scalars.lookup(domain.getSteps()[d]);
+    Value coordinate = rest;
+    if (d > 0) {
+      Value extent = scalars.lookup(domain.getExtents()[d]);
+      Value count = b.udiv(b.add(extent, b.sub(step, b.i32(1))), step);
+      coordinate = b.urem(rest, count);
+      rest = b.udiv(rest, count);
+    }
+    scalars[domain.getStarts()[d]] = b.mul(coordinate, step);
+  }
+}
+
+Registers KernelLowering::flatten(Value value) {
+  if (auto it = tiles.find(value); it != tiles.end())
+    return it->second;
+  return {scalars.lookup(value)};
+}
+
+SmallVector<Type> KernelLowering::flatTypes(Type type) {
+  if (auto tensor = llvm::dyn_cast<RankedTensorType>(type))
+    return SmallVector<Type>(tile::getLayout(type)->numRegisters(),
+                             b.laneType(storageType(tensor.getElementType())));
+  return {type};
+}
+
+void KernelLowering::bind(Value value, ValueRange &flat) {
+  if (llvm::isa<RankedTensorType>(value.getType())) {
+    unsigned n = layoutOf(value).numRegisters();
+    tiles[value] = Registers(flat.take_front(n));
+    flat = flat.drop_front(n);
+  } else {
+    scalars[value] = flat.front();
+    flat = flat.drop_front();
+  }
+}
+
+LogicalResult KernelLowering::lowerFor(scf::ForOp loop) {
+  Value lower = scalars.lookup(loop.getLowerBound()), upper = scalars.lookup(loop.getUpperBound()),
+        step = scalars.lookup(loop.getStep());
+  SmallVector<Value> carried = {lower};
+  SmallVector<Type> types = {lower.getType()};
+  for (Value init : loop.getInitArgs()) {
+    llvm::append_range(carried, flatten(init));
+    llvm::append_range(types, flatTypes(init.getType()));
+  }
+  SmallVector<Location> locs(types.size(), loop.getLoc());
+  Block *before = b.getInsertionBlock();
+  Block *after = before->splitBlock(b.getInsertionPoint());
+  Block *header = b.createBlock(after, types, locs);
+  Block *body = b.createBlock(after);
+  b.setInsertionPointToEnd(before);
+  LLVM::BrOp::create(b, loop.getLoc(), carried, header);
+  b.setInsertionPointToEnd(header);
+  Value index = header->getArgument(0);
+  Value more = b.icmp(LLVM::ICmpPredicate::slt, index, upper);
+  LLVM::CondBrOp::create(b, loop.getLoc(), more, body, after);
+
+  ValueRange flat = ValueRange(header->getArguments()).drop_front();
+  scalars[loop.getInductionVar()] = index;
+  for (Value argument : loop.getRegionIterArgs())
+    bind(argument, flat);
+  b.setInsertionPointToEnd(body);
+  if (failed(lowerBlock(*loop.getBody())))
+    return failure();
+  b.loc = loop.getLoc();
+  SmallVector<Value> next = {b.add(index, step)};
+  for (Value yielded : loop.getYieldedValues())
+    llvm::append_range(next, flatten(yielded));
+  LLVM::BrOp::create(b, loop.getLoc(), next, header);
+
+  b.setInsertionPointToStart(after);
+  flat = ValueRange(header->getArguments()).drop_front();
+  for (Value result : loop.getResults())
+    bind(result, flat);
+  return success();
+}
+
+LogicalResult KernelLowering::lowerIf(scf::IfOp branch) {
+  SmallVector<Type> types;
+  for (Value result : branch.getResults())
+    llvm::append_range(types, flatTypes(result.getType()));
+  SmallVector<Location> locs(types.size(), branch.getLoc());
+  Block *before = b.getInsertionBlock();
+  Block *rest = before->splitBlock(b.getInsertionPoint());
+  Block *after = b.createBlock(rest, types, locs);
+  b.setInsertionPointToEnd(after);
+  LLVM::BrOp::create(b, branch.getLoc(), ValueRange{}, rest);
+  Block *thenBlock = b.createBlock(after), *elseBlock = b.createBlock(after);
+  b.setInsertionPointToEnd(before);
+  LLVM::CondBrOp::create(b, branch.getLoc(), scalars.lookup(branch.getCondition()), thenBlock, elseBlock);
+  for (auto [start, region] : {std::pair{thenBlock, &branch.getThenRegion()},
+                               std::pair{elseBlock, &branch.getElseRegion()}}) {
+    b.setInsertionPointToEnd(start);
+    SmallVector<Value> results;
+    if (!region->empty()) {
+      if (failed(lowerBlock(region->front())))
+        return failure();
+      for (Value yielded : region->front().getTerminator()->getOperands())
+        llvm::append_range(results, flatten(yielded));
+    }
+    b.loc = branch.getLoc();
+    LLVM::BrOp::create(b, branch.getLoc(), results, after);
+  }
+  b.setInsertionPointToStart(rest);
+  ValueRange flat = after->getArguments();
+  for (Value result : branch.getResults())
+    bind(result, flat);
+  return success();
+}
+
+LogicalResult lowerKernel(tile::KernelOp kernel, TargetLowering &target, ModuleOp module, int32_t &sharedBytes) {
+  FailureOr<BlockShape> block = BlockShape::of(kernel);
+  if (failed(block))
+    return failure();
+  KernelLowering lowering(kernel, target, *block);
+  if (failed(lowering.run(module)))
+    return failure();
+  sharedBytes = lowering.sharedBytes();
+  return success();
+}
+
+} // namespace quern::lowering

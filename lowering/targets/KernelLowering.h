@@ -1,0 +1,123 @@
+//===- KernelLowering.h - From a kernel with layouts to LLVM operations ---===//
+//
+// Walks one kernel and emits, for each tile, one lane value per register of its layout. The files follow the kinds
+// of operation: KernelLowering.cpp (frame, scalars, control flow), MemoryAccess.cpp (loads and stores),
+// TileShapes.cpp (reductions, broadcasts, relayouts, mma), Elementwise.cpp (arithmetic), NumberFormats.cpp (bf16
+// and fp8).
+//
+//===----------------------------------------------------------------------===//
+#ifndef QUERN_LOWERING_TARGETS_KERNELLOWERING_H
+#define QUERN_LOWERING_TARGETS_KERNELLOWERING_H
+
+#include "lowering/targets/Target.h"
+#include "lowering/tile/BlockShape.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/ADT/DenseMap.h"
+
+namespace quern::lowering {
+
+/// The registers of one tile, each a lane value.
+using Registers = mlir::SmallVector<mlir::Value>;
+
+class KernelLowering {
+public:
+  KernelLowering(tile::KernelOp kernel, TargetLowering &target, const BlockShape &block);
+  mlir::LogicalResult run(mlir::ModuleOp module);
+  int32_t sharedBytes() const { return sharedUsed; }
+
+private:
+  // KernelLowering.cpp
+  mlir::LogicalResult lowerBlock(mlir::Block &block);
+  mlir::LogicalResult lower(mlir::Operation *op);
+  mlir::LogicalResult lowerFor(mlir::scf::ForOp loop);
+  mlir::LogicalResult lowerIf(mlir::scf::IfOp branch);
+  void lowerDomain(tile::DomainOp domain);
+  /// The values that |value| is carried as: registers of a tile, or one scalar.
+  Registers flatten(mlir::Value value);
+  mlir::SmallVector<mlir::Type> flatTypes(mlir::Type type);
+  /// Binds |value| to the first of |flat| and drops them from it.
+  void bind(mlir::Value value, mlir::ValueRange &flat);
+
+  // MemoryAccess.cpp
+  mlir::LogicalResult lowerLoad(tile::LoadOp op);
+  mlir::LogicalResult lowerStore(tile::StoreOp op);
+  mlir::LogicalResult lowerGather(tile::GatherOp op);
+  mlir::LogicalResult lowerScatter(tile::ScatterOp op);
+  mlir::LogicalResult lowerLoadScalar(tile::LoadScalarOp op);
+  /// One access of a tile through a view; dimension d of the view is dimension d - lead of the tile.
+  struct Access {
+    tile::ViewOp view;
+    tile::Layout layout;
+    mlir::Type element;
+    unsigned lead;                     ///< leading dimensions of the view that the tile lacks
+    mlir::SmallVector<mlir::Value> offsets;        ///< scalar i32, one for each view dimension
+    mlir::SmallVector<mlir::Value> lanes;          ///< i32 lane value that lane and warp add; null for none
+    mlir::SmallVector<bool> check;           ///< bounds of this dimension are not proven
+    bool contiguous = false;           ///< SIMD lanes are neighbours in memory
+    std::vector<tile::Coordinate> parts; ///< register parts
+  };
+
+  /// Where one register of a tile lives.
+  struct Address {
+    mlir::Value pointer;          ///< scalar pointer, or a vector of pointers
+    mlir::Value uniformCondition; ///< scalar i1; null if always inside
+    mlir::Value laneCondition;    ///< i1 lane value; null if always inside
+  };
+
+  Access planAccess(tile::ViewOp view, mlir::OperandRange offsets, const tile::Layout &layout, mlir::Type element);
+  Address address(const Access &access, int32_t reg, bool clamp);
+  Address addressOf(tile::ViewOp view, mlir::ArrayRef<mlir::Value> indices);
+  mlir::Value loadLanes(const Address &at, mlir::Type element, int32_t width, bool contiguous);
+  void storeLanes(const Address &at, mlir::Value value, mlir::Type element, mlir::Value replicas, bool contiguous);
+  int32_t accessWidth(const Access &access, mlir::OperandRange offsets);
+
+  // TileShapes.cpp
+  mlir::LogicalResult lowerReduce(tile::ReduceOp op);
+  mlir::LogicalResult lowerRelayout(tile::RelayoutOp op);
+  mlir::LogicalResult lowerMma(tile::MmaOp op);
+  void lowerBroadcast(tile::BroadcastOp op);
+  void lowerIota(tile::IotaOp op);
+  mlir::Value combine(tile::ReduceKind kind, mlir::Value a, mlir::Value b);
+  /// Lane value shuffled by XOR, of any width.
+  mlir::Value shuffle(mlir::Value value, int32_t mask);
+  /// Coordinate along |dim| that lane and warp add, as an i32 lane value; null where they add nothing.
+  mlir::Value lanePart(const tile::Layout &layout, unsigned dim);
+  /// i1 lane value that is true in one of the replicas of each element; null where there is no replica.
+  mlir::Value oneReplica(const tile::Layout &layout);
+  /// Notes that |bytes| of shared memory are used at this point, with a barrier before.
+  mlir::Value useShared(int64_t bytes);
+
+  // Elementwise.cpp
+  mlir::LogicalResult lowerElementwise(mlir::Operation *op);
+  /// One scalar or lane value of an arith or math operation; null where it is not known.
+  mlir::Value emit(mlir::Operation *op, mlir::ArrayRef<mlir::Value> operands);
+
+  // NumberFormats.cpp
+  /// Converts a lane value of element |from| to element |to|; null where the pair is not known.
+  mlir::Value convert(mlir::Value value, mlir::Type from, mlir::Type to);
+  mlir::Value decodeF8(mlir::Value bits, mlir::Type format);
+  mlir::Value encodeF8(mlir::Value x, mlir::Type format);
+
+  /// The type that holds |element| in registers and memory.
+  mlir::Type storageType(mlir::Type element);
+
+  const tile::Layout &layoutOf(mlir::Value value) { return *tile::getLayout(value.getType()); }
+  mlir::Type elementOf(mlir::Value value) {
+    return llvm::cast<mlir::RankedTensorType>(value.getType()).getElementType();
+  }
+
+  tile::KernelOp kernel;
+  TargetLowering &target;
+  BlockShape block;
+  LaneBuilder b;
+  KernelFrame frame;
+  llvm::DenseMap<mlir::Value, mlir::Value> scalars;
+  llvm::DenseMap<mlir::Value, Registers> tiles;
+  mlir::Value lane, warp;
+  int32_t sharedUsed = 0;
+};
+
+} // namespace quern::lowering
+
+#endif // QUERN_LOWERING_TARGETS_KERNELLOWERING_H

@@ -1,0 +1,355 @@
+//===- MemoryAccess.cpp - Loads and stores of tiles -----------------------===//
+//
+// An address is split in a part that is the same for all lanes (offsets, register coordinates) and a part that each
+// lane adds. Bounds are checked only where divisibility does not prove them. A load outside of the view reads the
+// view's first element in its place and drops it, which needs no branch; a store is skipped.
+//
+//===----------------------------------------------------------------------===//
+#include "lowering/targets/KernelLowering.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
+
+#include <numeric>
+
+using namespace mlir;
+
+namespace quern::lowering {
+
+//===----------------------------------------------------------------------===//
+// What is known about an index
+//===----------------------------------------------------------------------===//
+
+static std::optional<int64_t> constantOf(Value v) {
+  llvm::APInt value;
+  if (v && matchPattern(v, m_ConstantInt(&value)))
+    return value.getSExtValue();
+  return std::nullopt;
+}
+
+/// True if |v| is known to be a multiple of |n|.
+static bool isMultiple(Value v, int64_t n) {
+  if (n == 1)
+    return true;
+  if (std::optional<int64_t> c = constantOf(v))
+    return *c % n == 0;
+  if (auto result = llvm::dyn_cast<OpResult>(v)) {
+    if (auto domain = llvm::dyn_cast<tile::DomainOp>(result.getOwner()))
+      return isMultiple(domain.getSteps()[result.getResultNumber()], n);
+    if (auto add = llvm::dyn_cast<arith::AddIOp>(result.getOwner()))
+      return isMultiple(add.getLhs(), n) && isMultiple(add.getRhs(), n);
+    if (auto mul = llvm::dyn_cast<arith::MulIOp>(result.getOwner())) {
+      if (isMultiple(mul.getLhs(), n) || isMultiple(mul.getRhs(), n))
+        return true;
+      for (int64_t factor = 2; factor < n; factor *= 2)
+        if (n % factor == 0 && isMultiple(mul.getLhs(), factor) && isMultiple(mul.getRhs(), n / factor))
+          return true;
+    }
+    return false;
+  }
+  auto loop = llvm::dyn_cast<scf::ForOp>(llvm::cast<BlockArgument>(v).getOwner()->getParentOp());
+  return loop && v == loop.getInductionVar() && isMultiple(loop.getLowerBound(), n) &&
+         isMultiple(loop.getStep(), n);
+}
+
+/// True if |a| and |b| are the same value or equal constants.
+static bool isSame(Value a, Value b) {
+  std::optional<int64_t> ca = constantOf(a), cb = constantOf(b);
+  return a == b || (ca && cb && *ca == *cb);
+}
+
+/// True if |offset| is known to be below |size|.
+static bool isBelow(Value offset, Value size) {
+  std::optional<int64_t> c = constantOf(offset), s = constantOf(size);
+  if (c && s)
+    return *c < *s;
+  if (auto result = llvm::dyn_cast<OpResult>(offset)) {
+    auto domain = llvm::dyn_cast<tile::DomainOp>(result.getOwner());
+    return domain && isSame(domain.getExtents()[result.getResultNumber()], size);
+  }
+  auto loop = llvm::dyn_cast<scf::ForOp>(llvm::cast<BlockArgument>(offset).getOwner()->getParentOp());
+  return loop && offset == loop.getInductionVar() && isSame(loop.getUpperBound(), size);
+}
+
+/// True if [offset, offset + extent) is known to lie below |size|.
+static bool isInside(Value offset, int64_t extent, Value size) {
+  if (extent == 1)
+    return isBelow(offset, size);
+  if (std::optional<int64_t> c = constantOf(offset), s = constantOf(size); c && s)
+    return *c >= 0 && *c + extent <= *s;
+  return isMultiple(offset, extent) && isMultiple(size, extent) && isBelow(offset, size);
+}
+
+//===----------------------------------------------------------------------===//
+// Addresses
+//===----------------------------------------------------------------------===//
+
+KernelLowering::Access KernelLowering::planAccess(tile::ViewOp view, OperandRange offsets,
+                                                  const tile::Layout &layout, Type element) {
+  Access access{view, layout, storageType(element), unsigned(offsets.size()) - layout.rank(), {}, {}, {}, false, {}};
+  for (unsigned d = 0; d < offsets.size(); ++d) {
+    access.offsets.push_back(scalars.lookup(offsets[d]));
+    bool inTile = d >= access.lead;
+    access.lanes.push_back(inTile ? lanePart(layout, d - access.lead) : Value());
+    access.check.push_back(!isInside(offsets[d], inTile ? layout.shape()[d - access.lead] : 1, view.getSizes()[d]));
+  }
+  bool denseLast = view.getStrides().empty() || constantOf(view.getStrides().back()) == 1;
+  access.contiguous = b.simd() && denseLast && layout.lanesAreContiguous();
+  for (int32_t r = 0, n = layout.numRegisters(); r < n; ++r)
+    access.parts.push_back(layout.registerPart(r));
+  return access;
+}
+
+/// The stride of dimension |d| as an i64 scalar.
+static Value strideOf(tile::ViewOp view, unsigned d, LaneBuilder &b,
+                      const llvm::DenseMap<Value, Value> &scalars) {
+  if (!view.getStrides().empty())
+    return b.toI64(scalars.lookup(view.getStrides()[d]));
+  Value stride = b.i64(1);
+  for (unsigned e = d + 1; e < view.getSizes().size(); ++e)
+    stride = b.mul(stride, b.toI64(scalars.lookup(view.getSizes()[e])));
+  return stride;
+}
+
+static Value both(LaneBuilder &b, Value a, Value c) { return !a ? c : !c ? a : b.andI(a, c); }
+
+KernelLowering::Address KernelLowering::address(const Access &access, int32_t reg, bool clamp) {
+  Address at;
+  Value uniform = b.i64(0), lanes;
+  for (unsigned d = 0; d < access.offsets.size(); ++d) {
+    Value coordinate = access.offsets[d];
+    if (d >= access.lead)
+      coordinate = b.add(coordinate, b.i32(access.parts[reg][d - access.lead]));
+    tile::ViewOp view = access.view;
+    Value size = scalars.lookup(view.getSizes()[d]);
+    Value stride = strideOf(view, d, b, scalars);
+    bool isLast = d + 1 == access.offsets.size();
+    if (Value part = access.lanes[d]) {
+      if (access.check[d]) {
+        Value each = b.add(coordinate, part);
+        Value inside = b.icmp(LLVM::ICmpPredicate::ult, each, size);
+        at.laneCondition = both(b, at.laneCondition, inside);
+        // Contiguous SIMD lanes use masked accesses instead of reading elsewhere.
+        if (clamp && !(access.contiguous && isLast)) {
+          each = b.select(inside, each, b.constantLike(each, int64_t(0)));
+          Value term = b.mul(b.toI64(each), stride);
+          lanes = lanes ? b.add(lanes, term) : term;
+          continue;
+        }
+      }
+      if (!(access.contiguous && isLast)) {
+        Value term = b.mul(b.toI64(part), stride);
+        lanes = lanes ? b.add(lanes, term) : term;
+      }
+    } else if (access.check[d]) {
+      Value inside = b.icmp(LLVM::ICmpPredicate::ult, coordinate, size);
+      at.uniformCondition = both(b, at.uniformCondition, inside);
+      if (clamp)
+        coordinate = b.select(inside, coordinate, b.i32(0));
+    }
+    uniform = b.add(uniform, b.mul(b.toI64(coordinate), stride));
+  }
+  tile::ViewOp view = access.view;
+  at.pointer = b.gep(scalars.lookup(view.getBase()), access.element, uniform);
+  if (lanes)
+    at.pointer = b.gep(at.pointer, access.element, lanes);
+  return at;
+}
+
+/// Elements that one access of a lane may move: bounded by the layout, by 16 bytes and by what is known to be
+/// aligned. Pointers that are passed to kernels are aligned to 16 bytes.
+int32_t KernelLowering::accessWidth(const Access &access, OperandRange offsets) {
+  if (b.simd())
+    return 1;
+  tile::ViewOp view = access.view;
+  unsigned last = offsets.size() - 1, bytes = (access.element.getIntOrFloatBitWidth() + 7) / 8;
+  if (!view.getStrides().empty() && constantOf(view.getStrides()[last]) != 1)
+    return 1;
+  int32_t width = std::min<int32_t>(access.layout.vectorWidth(), block.vectorBytes / bytes);
+  auto aligned = [&](int32_t w) {
+    if (!isMultiple(offsets[last], w) || (access.check[last] && !isMultiple(view.getSizes()[last], w)))
+      return false;
+    if (view.getStrides().empty())
+      return offsets.size() == 1 || isMultiple(view.getSizes()[last], w);
+    for (unsigned d = 0; d < last; ++d)
+      if (!isMultiple(view.getStrides()[d], w))
+        return false;
+    return true;
+  };
+  while (width > 1 && !aligned(width))
+    width /= 2;
+  return width;
+}
+
+//===----------------------------------------------------------------------===//
+// Loads and stores
+//===----------------------------------------------------------------------===//
+
+/// |width| neighbours of one lane (GPUs), or one lane value (SIMD).
+Value KernelLowering::loadLanes(const Address &at, Type element, int32_t width, bool contiguous) {
+  unsigned bytes = std::max(1u, element.getIntOrFloatBitWidth() / 8);
+  if (!b.simd())
+    return b.load(at.pointer, width > 1 ? Type(VectorType::get({width}, element)) : element, bytes * width);
+  Type type = b.laneType(element);
+  if (contiguous) {
+    if (!at.laneCondition)
+      return b.load(at.pointer, type, bytes);
+    return LLVM::MaskedLoadOp::create(b, b.loc, type, at.pointer, b.spread(at.laneCondition), b.zero(type), bytes);
+  }
+  if (!LaneBuilder::isVector(at.pointer))
+    return b.spread(b.load(at.pointer, element, bytes));
+  return LLVM::masked_gather::create(b, b.loc, type, at.pointer, b.spread(b.i1(true)), b.zero(type), bytes);
+}
+
+LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
+  auto view = op.getView().getDefiningOp<tile::ViewOp>();
+  if (!view)
+    return op.emitOpError("loads from a view that is not a `tile.view`");
+  const tile::Layout &layout = layoutOf(op.getTile());
+  Access access = planAccess(view, op.getOffsets(), layout, elementOf(op.getTile()));
+  int32_t width = accessWidth(access, op.getOffsets());
+  Registers out;
+  for (int32_t r = 0, n = layout.numRegisters(); r < n; r += width) {
+    Address at = address(access, r, /*clamp=*/true);
+    Value loaded = loadLanes(at, access.element, width, access.contiguous);
+    // A masked load has already left zeros.
+    bool masked = access.contiguous && at.laneCondition;
+    Value inside = masked ? at.uniformCondition : both(b, at.uniformCondition, at.laneCondition);
+    for (int32_t i = 0; i < width; ++i) {
+      Value value = width > 1 ? Value(LLVM::ExtractElementOp::create(b, b.loc, loaded, b.i32(i))) : loaded;
+      out.push_back(inside ? b.select(inside, value, b.zero(value.getType())) : value);
+    }
+  }
+  tiles[op.getTile()] = std::move(out);
+  return success();
+}
+
+void KernelLowering::storeLanes(const Address &at, Value value, Type element, Value replicas, bool contiguous) {
+  unsigned bytes = std::max(1u, element.getIntOrFloatBitWidth() / 8);
+  if (!b.simd()) {
+    unsigned count = LaneBuilder::isVector(value) ? llvm::cast<VectorType>(value.getType()).getNumElements() : 1;
+    Value condition = both(b, both(b, at.uniformCondition, at.laneCondition), replicas);
+    auto emitStore = [&] { b.store(value, at.pointer, bytes * count); };
+    return condition ? b.ifThen(condition, emitStore) : emitStore();
+  }
+  auto emitStore = [&] {
+    Value lanesMask = both(b, at.laneCondition, replicas);
+    if (contiguous) {
+      if (!lanesMask)
+        b.store(value, at.pointer, bytes);
+      else
+        LLVM::MaskedStoreOp::create(b, b.loc, value, at.pointer, b.spread(lanesMask), bytes);
+    } else if (!LaneBuilder::isVector(at.pointer)) {
+      b.store(b.first(value), at.pointer, bytes);
+    } else {
+      LLVM::masked_scatter::create(b, b.loc, value, at.pointer, b.spread(lanesMask ? lanesMask : b.i1(true)), bytes);
+    }
+  };
+  if (at.uniformCondition)
+    b.ifThen(at.uniformCondition, emitStore);
+  else
+    emitStore();
+}
+
+LogicalResult KernelLowering::lowerStore(tile::StoreOp op) {
+  auto view = op.getView().getDefiningOp<tile::ViewOp>();
+  if (!view)
+    return op.emitOpError("stores to a view that is not a `tile.view`");
+  const tile::Layout &layout = layoutOf(op.getTile());
+  Access access = planAccess(view, op.getOffsets(), layout, elementOf(op.getTile()));
+  int32_t width = accessWidth(access, op.getOffsets());
+  const Registers &in = tiles[op.getTile()];
+  Value replicas = oneReplica(layout);
+  for (int32_t r = 0, n = layout.numRegisters(); r < n; r += width) {
+    Value value = in[r];
+    if (width > 1) {
+      value = LLVM::PoisonOp::create(b, b.loc, VectorType::get({width}, access.element));
+      for (int32_t i = 0; i < width; ++i)
+        value = LLVM::InsertElementOp::create(b, b.loc, value, in[r + i], b.i32(i));
+    }
+    storeLanes(address(access, r, /*clamp=*/false), value, access.element, replicas, access.contiguous);
+  }
+  return success();
+}
+
+/// The address of the element at |indices| (scalars or lane values), each checked against the view.
+KernelLowering::Address KernelLowering::addressOf(tile::ViewOp view, ArrayRef<Value> indices) {
+  Address at;
+  Value uniform = b.i64(0), lanes;
+  for (unsigned d = 0; d < indices.size(); ++d) {
+    Value index = indices[d];
+    Value inside = b.icmp(LLVM::ICmpPredicate::ult, index, scalars.lookup(view.getSizes()[d]));
+    index = b.select(inside, index, b.constantLike(index, int64_t(0)));
+    Value term = b.mul(b.toI64(index), strideOf(view, d, b, scalars));
+    if (LaneBuilder::isVector(index)) {
+      lanes = lanes ? b.add(lanes, term) : term;
+      at.laneCondition = both(b, at.laneCondition, inside);
+    } else {
+      uniform = b.add(uniform, term);
+      at.uniformCondition = both(b, at.uniformCondition, inside);
+    }
+  }
+  Type element = storageType(view.getView().getType().getElementType());
+  at.pointer = b.gep(scalars.lookup(view.getBase()), element, uniform);
+  if (lanes)
+    at.pointer = b.gep(at.pointer, element, lanes);
+  return at;
+}
+
+LogicalResult KernelLowering::lowerGather(tile::GatherOp op) {
+  auto view = op.getView().getDefiningOp<tile::ViewOp>();
+  if (!view)
+    return op.emitOpError("gathers from a view that is not a `tile.view`");
+  const tile::Layout &layout = layoutOf(op.getTile());
+  Type element = storageType(elementOf(op.getTile()));
+  Registers out;
+  for (int32_t r = 0, n = layout.numRegisters(); r < n; ++r) {
+    SmallVector<Value> indices;
+    for (Value index : op.getIndices()) {
+      auto it = tiles.find(index);
+      Value value = it == tiles.end() ? scalars.lookup(index) : it->second[r];
+      indices.push_back(layout.lanesAreReplicated() ? b.first(value) : value);
+    }
+    Address at = addressOf(view, indices);
+    Value value = loadLanes(at, element, 1, /*contiguous=*/false);
+    Value inside = both(b, at.uniformCondition, at.laneCondition);
+    out.push_back(inside ? b.select(inside, value, b.zero(value.getType())) : value);
+  }
+  tiles[op.getTile()] = std::move(out);
+  return success();
+}
+
+LogicalResult KernelLowering::lowerScatter(tile::ScatterOp op) {
+  auto view = op.getView().getDefiningOp<tile::ViewOp>();
+  if (!view)
+    return op.emitOpError("scatters to a view that is not a `tile.view`");
+  const tile::Layout &layout = layoutOf(op.getTile());
+  Type element = storageType(elementOf(op.getTile()));
+  const Registers in = tiles[op.getTile()];
+  Value replicas = oneReplica(layout);
+  for (int32_t r = 0, n = layout.numRegisters(); r < n; ++r) {
+    SmallVector<Value> indices;
+    for (Value index : op.getIndices()) {
+      auto it = tiles.find(index);
+      Value value = it == tiles.end() ? scalars.lookup(index) : it->second[r];
+      indices.push_back(layout.lanesAreReplicated() ? b.first(value) : value);
+    }
+    storeLanes(addressOf(view, indices), in[r], element, replicas, /*contiguous=*/false);
+  }
+  return success();
+}
+
+LogicalResult KernelLowering::lowerLoadScalar(tile::LoadScalarOp op) {
+  auto view = op.getView().getDefiningOp<tile::ViewOp>();
+  if (!view)
+    return op.emitOpError("loads from a view that is not a `tile.view`");
+  Value uniform = b.i64(0);
+  for (unsigned d = 0; d < op.getOffsets().size(); ++d)
+    uniform = b.add(uniform, b.mul(b.toI64(scalars.lookup(op.getOffsets()[d])), strideOf(view, d, b, scalars)));
+  Type element = op.getValue().getType();
+  Value pointer = b.gep(scalars.lookup(view.getBase()), element, uniform);
+  scalars[op.getValue()] = b.load(pointer, element, element.getIntOrFloatBitWidth() / 8);
+  return success();
+}
+
+} // namespace quern::lowering

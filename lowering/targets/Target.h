@@ -1,0 +1,77 @@
+//===- Target.h - The operations that a target must provide ---------------===//
+//
+// The seam between the vendor-neutral lowering of a kernel (KernelLowering) and a target's folder. The lowering
+// asks for operations, each with what it must guarantee; a target that lacks an instruction emits a sequence.
+// Capabilities are read from the facts below and from the tables of support/target, never from a vendor's name.
+//
+// A *lane value* is what one register holds in every lane: a scalar of the LLVM dialect on GPUs, where each lane is
+// a thread, and a vector of `lanes` elements on the CPU, where the lanes are SIMD lanes of one thread. Element types
+// in registers: i1, i32, i64, f32, f16; bf16 is held as i16 and fp8 as i8, the bits that memory holds.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QUERN_LOWERING_TARGETS_TARGET_H
+#define QUERN_LOWERING_TARGETS_TARGET_H
+
+#include "dialects/tile/TileDialect.h"
+#include "lowering/targets/LaneBuilder.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+#include <memory>
+#include <string>
+
+namespace quern::lowering {
+
+/// What the start of a kernel gives to its body.
+struct KernelFrame {
+  mlir::LLVM::LLVMFuncOp function;
+  mlir::SmallVector<mlir::Value> arguments; ///< one for each kernel argument: !llvm.ptr, i32, i64 or f32
+  mlir::Value block;                        ///< i32: linear index of this block
+};
+
+class TargetLowering {
+public:
+  virtual ~TargetLowering() = default;
+
+  /// Creates the function and opens its body: |builder| then stands where one block's program begins.
+  virtual KernelFrame openKernel(LaneBuilder &builder, mlir::ModuleOp module, tile::KernelOp kernel,
+                                 int32_t threads) = 0;
+  /// Ends one block's program at the position of |builder|.
+  virtual void closeKernel(LaneBuilder &builder) = 0;
+  /// Called last with the shared memory that the kernel needs, at most |sharedBytes|.
+  virtual void setSharedBytes(KernelFrame &frame, int32_t sharedBytes) = 0;
+
+  /// i32 lane values: index of the lane in its warp and of the warp in the block (0 on the CPU).
+  virtual mlir::Value laneIndex(LaneBuilder &builder) = 0;
+  virtual mlir::Value warpIndex(LaneBuilder &builder) = 0;
+
+  /// The 32-bit lane value |value| of lane (own index XOR |mask|).
+  virtual mlir::Value shuffleXor(LaneBuilder &builder, mlir::Value value, int32_t mask) = 0;
+
+  /// Start of the block's shared memory.
+  virtual mlir::Value sharedMemory(LaneBuilder &builder) = 0;
+  /// Waits for all threads of the block; shared-memory writes before it are seen after it.
+  virtual void barrier(LaneBuilder &builder) = 0;
+
+  /// Functions of f32 lane values, within 2 units in the last place for normal results.
+  virtual mlir::Value exp2(LaneBuilder &builder, mlir::Value x) = 0;
+  virtual mlir::Value log2(LaneBuilder &builder, mlir::Value x) = 0;
+  virtual mlir::Value rsqrt(LaneBuilder &builder, mlir::Value x) = 0;
+  virtual mlir::Value sqrt(LaneBuilder &builder, mlir::Value x) = 0;
+
+  /// f32 -> bf16 bits (i16), to nearest even, NaN stays NaN. The default uses integer operations.
+  virtual mlir::Value roundToBf16(LaneBuilder &builder, mlir::Value x);
+
+  /// Whether this target's memory accesses need the address space of `!llvm.ptr<N>` for global memory.
+  virtual unsigned globalSpace() const { return 0; }
+  virtual unsigned sharedSpace() const { return 0; }
+};
+
+/// Lowers |kernel| (with layouts) to a function of the LLVM dialect in |module|. |sharedBytes| receives the shared
+/// memory of a block (scratch memory of a worker on the CPU).
+mlir::LogicalResult lowerKernel(tile::KernelOp kernel, TargetLowering &target, mlir::ModuleOp module,
+                                int32_t &sharedBytes);
+
+} // namespace quern::lowering
+
+#endif // QUERN_LOWERING_TARGETS_TARGET_H

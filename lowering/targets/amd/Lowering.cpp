@@ -1,0 +1,53 @@
+//===- Lowering.cpp - AMD's operations ------------------------------------===//
+#include "lowering/targets/GpuFrame.h"
+
+using namespace mlir;
+
+namespace quern::lowering {
+namespace {
+
+class AmdLowering : public GpuFrame {
+public:
+  using GpuFrame::GpuFrame;
+
+  Value threadIndex(LaneBuilder &b) override {
+    return b.intrinsic("llvm.amdgcn.workitem.id.x", b.getI32Type(), {});
+  }
+  Value blockIndex(LaneBuilder &b) override {
+    return b.intrinsic("llvm.amdgcn.workgroup.id.x", b.getI32Type(), {});
+  }
+  void markKernel(LLVM::LLVMFuncOp function, int32_t threads) override {
+    OpBuilder b(function.getContext());
+    std::string size = std::to_string(threads);
+    function.setCConv(LLVM::CConv::AMDGPU_KERNEL);
+    function.setPassthroughAttr(
+        b.getArrayAttr({b.getStringAttr("nounwind"), b.getStrArrayAttr({"amdgpu-flat-work-group-size", size + "," + size}),
+                        b.getStrArrayAttr({"uniform-work-group-size", "true"})}));
+  }
+
+  /// Within 32 lanes the swizzle's XOR mode (bits 14:10), which needs no address; across them a permute.
+  Value shuffleXor(LaneBuilder &b, Value value, int32_t mask) override {
+    if (mask < 32)
+      return b.intrinsic("llvm.amdgcn.ds.swizzle", value.getType(), {value, b.i32(mask << 10 | 0x1f)});
+    Value partner = b.shl(b.xorI(laneIndex(b), b.i32(mask)), 2);
+    return b.intrinsic("llvm.amdgcn.ds.bpermute", value.getType(), {partner, value});
+  }
+  void barrier(LaneBuilder &b) override {
+    LLVM::FenceOp::create(b, b.loc, LLVM::AtomicOrdering::release, "workgroup");
+    b.intrinsic("llvm.amdgcn.s.barrier", Type(), {});
+    LLVM::FenceOp::create(b, b.loc, LLVM::AtomicOrdering::acquire, "workgroup");
+  }
+
+  Value exp2(LaneBuilder &b, Value x) override { return b.intrinsic("llvm.exp2", x.getType(), x); }
+  Value log2(LaneBuilder &b, Value x) override { return b.intrinsic("llvm.log2", x.getType(), x); }
+  Value rsqrt(LaneBuilder &b, Value x) override { return b.intrinsic("llvm.amdgcn.rsq", x.getType(), x); }
+  Value sqrt(LaneBuilder &b, Value x) override { return b.intrinsic("llvm.sqrt", x.getType(), x); }
+};
+
+} // namespace
+
+std::unique_ptr<TargetLowering> makeAmdLowering(const CodeTarget &target) {
+  return std::make_unique<AmdLowering>(target);
+}
+
+} // namespace quern::lowering

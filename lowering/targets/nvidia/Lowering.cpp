@@ -1,0 +1,50 @@
+//===- Lowering.cpp - NVIDIA's operations ---------------------------------===//
+#include "lowering/targets/GpuFrame.h"
+
+using namespace mlir;
+
+namespace quern::lowering {
+namespace {
+
+class NvidiaLowering : public GpuFrame {
+public:
+  using GpuFrame::GpuFrame;
+
+  Value threadIndex(LaneBuilder &b) override {
+    return b.intrinsic("llvm.nvvm.read.ptx.sreg.tid.x", b.getI32Type(), {});
+  }
+  Value blockIndex(LaneBuilder &b) override {
+    return b.intrinsic("llvm.nvvm.read.ptx.sreg.ctaid.x", b.getI32Type(), {});
+  }
+  void markKernel(LLVM::LLVMFuncOp function, int32_t threads) override {
+    OpBuilder b(function.getContext());
+    function.setCConv(LLVM::CConv::PTX_Kernel);
+    function.setPassthroughAttr(b.getArrayAttr(
+        {b.getStringAttr("nounwind"), b.getStrArrayAttr({"nvvm.reqntid", std::to_string(threads)})}));
+  }
+
+  Value shuffleXor(LaneBuilder &b, Value value, int32_t mask) override {
+    return b.intrinsic("llvm.nvvm.shfl.sync.bfly.i32", value.getType(), {b.i32(-1), value, b.i32(mask), b.i32(31)});
+  }
+  void barrier(LaneBuilder &b) override {
+    b.intrinsic("llvm.nvvm.barrier.cta.sync.aligned.all", Type(), b.i32(0));
+  }
+
+  Value exp2(LaneBuilder &b, Value x) override { return b.intrinsic("llvm.exp2", x.getType(), x); }
+  Value log2(LaneBuilder &b, Value x) override { return b.intrinsic("llvm.nvvm.lg2.approx.f", x.getType(), x); }
+  Value rsqrt(LaneBuilder &b, Value x) override { return b.intrinsic("llvm.nvvm.rsqrt.approx.f", x.getType(), x); }
+  Value sqrt(LaneBuilder &b, Value x) override { return b.intrinsic("llvm.sqrt", x.getType(), x); }
+
+  Value roundToBf16(LaneBuilder &b, Value x) override {
+    Value rounded = LLVM::FPTruncOp::create(b, b.loc, b.getBF16Type(), x);
+    return b.bitcast(rounded, b.getI16Type());
+  }
+};
+
+} // namespace
+
+std::unique_ptr<TargetLowering> makeNvidiaLowering(const CodeTarget &target) {
+  return std::make_unique<NvidiaLowering>(target);
+}
+
+} // namespace quern::lowering

@@ -1,0 +1,26 @@
+//===- BlockShape.h - What a kernel's attributes say about its block ------===//
+#ifndef QUERN_LOWERING_TILE_BLOCKSHAPE_H
+#define QUERN_LOWERING_TILE_BLOCKSHAPE_H
+
+#include "dialects/tile/Schedule.h"
+#include "dialects/tile/TileDialect.h"
+
+namespace quern::lowering {
+
+/// The block that a kernel is lowered for: from its `schedule` (text form) and `machine` attributes.
+struct BlockShape {
+  tile::Schedule schedule;
+  int32_t lanes = 32;       ///< lanes of a warp
+  bool simd = false;        ///< lanes are SIMD lanes of one thread: neighbours belong to lanes, not to registers
+  int32_t vectorBytes = 16; ///< widest memory access of one lane
+
+  /// Emits an error on |kernel| and fails where an attribute is missing or cannot be read.
+  static mlir::FailureOr<BlockShape> of(tile::KernelOp kernel);
+
+  /// The layout that memory order suggests for a tile of |shape| whose elements in memory have |elementBits|.
+  tile::Layout memoryLayout(const std::vector<int32_t> &shape, unsigned elementBits) const;
+};
+
+} // namespace quern::lowering
+
+#endif // QUERN_LOWERING_TILE_BLOCKSHAPE_H

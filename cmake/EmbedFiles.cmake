@@ -1,5 +1,5 @@
-# Turns files into a C++ source: `cmake -DOUT=x.cpp -DHEAD=... -DFILES=a;b -P EmbedFiles.cmake`. Each file becomes
-# one raw string literal, cut in pieces of 8000 bytes (compilers bound the length of one literal).
+# Turns files into rows of a C++ table: `cmake -DOUT=x.inc -DROOT=dir -DFILES=a;b -P EmbedFiles.cmake`. Each file
+# becomes one raw string literal, cut in pieces of 8000 bytes (compilers bound the length of one literal).
 
 set(entries "")
 foreach(file ${FILES})
@@ -19,4 +19,4 @@ foreach(file ${FILES})
   endwhile()
   string(APPEND entries "{\"${name}\", \"${file}\", ${literal}},\n")
 endforeach()
-file(WRITE "${OUT}" "${HEAD}\n${entries}${TAIL}\n")
+file(WRITE "${OUT}" "${entries}")

@@ -165,15 +165,15 @@ function(quern_tablegen output)
   set(TABLEGEN_OUTPUT ${TABLEGEN_OUTPUT} PARENT_SCOPE)
 endfunction()
 
-# quern_embed(OUT FILES relative-file... HEAD text TAIL text [STEM]): a source with the files as string literals. The
-# name of an entry is its folder, or with STEM its file name without extension.
+# quern_embed(OUT FILES relative-file... [STEM]): an include file with one `{name, path, text},` for each file. The name
+# is the file's folder, or with STEM its own name without extension.
 function(quern_embed out)
-  cmake_parse_arguments(ARG "STEM" "HEAD;TAIL" "FILES" ${ARGN})
+  cmake_parse_arguments(ARG "STEM" "" "FILES" ${ARGN})
   set(absolute ${ARG_FILES})
   list(TRANSFORM absolute PREPEND "${CMAKE_SOURCE_DIR}/")
   add_custom_command(OUTPUT "${out}"
     COMMAND "${CMAKE_COMMAND}" "-DOUT=${out}" "-DROOT=${CMAKE_SOURCE_DIR}" "-DFILES=${ARG_FILES}" "-DSTEM=${ARG_STEM}"
-            "-DHEAD=${ARG_HEAD}" "-DTAIL=${ARG_TAIL}" -P "${CMAKE_SOURCE_DIR}/cmake/EmbedFiles.cmake"
+            -P "${CMAKE_SOURCE_DIR}/cmake/EmbedFiles.cmake"
     DEPENDS ${absolute} "${CMAKE_SOURCE_DIR}/cmake/EmbedFiles.cmake"
     VERBATIM)
 endfunction()

@@ -3,6 +3,7 @@
 #define QUERN_LOWERING_TARGETS_CODETARGET_H
 
 #include "support/Status.h"
+#include "support/target/TargetSpec.h"
 
 #include <cstdint>
 #include <string>
@@ -13,6 +14,7 @@ namespace quern::lowering {
 /// How code is made for one target: what LLVM is told, and what a block looks like.
 struct CodeTarget {
   std::string name;         ///< "nvidia:sm_90a", "amd:gfx942", "cpu:x86-64-v4"
+  std::string vendor;       ///< the part of the name before the colon
   std::string triple, cpu, features;
   int32_t lanes = 32;       ///< lanes of a warp; SIMD lanes of f32 on the CPU
   bool simd = false;

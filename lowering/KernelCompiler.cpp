@@ -6,11 +6,11 @@
 #include "lowering/targets/Targets.h"
 #include "support/Hash.h"
 
+#include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/AsmParser/AsmParser.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -61,9 +61,7 @@ private:
   ScopedDiagnosticHandler handler;
 };
 
-Type elementType(MLIRContext &context, StringRef name) {
-  return parseType(name, &context);
-}
+Type elementType(MLIRContext &context, StringRef name) { return parseType(name, &context); }
 
 Status failure(const KernelRequest &request, const CodeTarget &target, const char *id, std::string cause) {
   return Status::error(Exit::CompileFailed, id,
@@ -80,7 +78,8 @@ std::string print(Operation *op) {
 
 } // namespace
 
-static DictionaryAttr parameterAttr(MLIRContext &context, const KernelRequest &request, tile::KernelOp kernel) {
+static DictionaryAttr parameterAttr(MLIRContext &context, const KernelRequest &request,
+                                    tile::KernelOp kernel) {
   Builder builder(&context);
   NamedAttrList list;
   for (const auto &[name, value] : request.parameters) {
@@ -135,16 +134,17 @@ Expected<CompiledKernel> compileKernel(const KernelRequest &request, const CodeT
   if (!text)
     return failure(request, target, "E-KERNEL-UNKNOWN", "there is no kernel text `" + request.kernel + "`");
   DialectRegistry registry;
-  registry.insert<tile::TileDialect, arith::ArithDialect, math::MathDialect, scf::SCFDialect, LLVM::LLVMDialect>();
+  registry.insert<tile::TileDialect, arith::ArithDialect, math::MathDialect, scf::SCFDialect,
+                  LLVM::LLVMDialect>();
   registerEmission(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   context.loadAllAvailableDialects();
   DiagnosticText diagnostics(context);
 
   llvm::SourceMgr sources;
-  sources.AddNewSourceBuffer(
-      llvm::MemoryBuffer::getMemBuffer(llvm::StringRef(text->text), text->path, /*RequiresNullTerminator=*/true),
-      llvm::SMLoc());
+  sources.AddNewSourceBuffer(llvm::MemoryBuffer::getMemBuffer(llvm::StringRef(text->text), text->path,
+                                                              /*RequiresNullTerminator=*/true),
+                             llvm::SMLoc());
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
   if (!module)
     return failure(request, target, "E-KERNEL-TEXT", diagnostics.take());
@@ -186,14 +186,14 @@ Expected<CompiledKernel> compileKernel(const KernelRequest &request, const CodeT
     return failure(request, target, "E-KERNEL-LOWERING", diagnostics.take());
   if (target.sharedLimit && result.sharedBytes > target.sharedLimit)
     return failure(request, target, "E-KERNEL-SHARED",
-                   "it needs " + std::to_string(result.sharedBytes) + " bytes of shared memory, the target has " +
-                       std::to_string(target.sharedLimit));
+                   "it needs " + std::to_string(result.sharedBytes) +
+                       " bytes of shared memory, the target has " + std::to_string(target.sharedLimit));
   result.threads = target.simd ? 1 : target.lanes * request.schedule.warps;
   if (wants(KernelStage::Target))
     result.texts[KernelStage::Target] = print(*lowered);
   std::string llvmText;
-  Expected<EmittedCode> code =
-      emitCode(*lowered, target, wants(KernelStage::Assembly), wants(KernelStage::Llvm) ? &llvmText : nullptr);
+  Expected<EmittedCode> code = emitCode(*lowered, target, wants(KernelStage::Assembly),
+                                        wants(KernelStage::Llvm) ? &llvmText : nullptr);
   if (!code.ok())
     return failure(request, target, "E-KERNEL-CODE", code.error().message() + " " + diagnostics.take());
   result.code = std::move(code->bytes);

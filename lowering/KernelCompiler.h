@@ -22,9 +22,10 @@ namespace quern::lowering {
 /// Value of a kernel parameter: a number, or the name of an element type ("bf16", "f32", "f8E4M3FN").
 using ParameterValue = std::variant<int64_t, double, std::string>;
 
-/// What is to be compiled. Equal requests give equal code; `key` names the code in the artifact and the cache.
+/// What is to be compiled. Equal requests give equal code; `key` names the code in the artifact and the
+/// cache.
 struct KernelRequest {
-  std::string kernel;                           ///< folder name in kernels/
+  std::string kernel; ///< folder name in kernels/
   std::map<std::string, ParameterValue> parameters;
   tile::Schedule schedule;
 
@@ -48,11 +49,11 @@ enum class KernelStage : uint8_t { Tile, Layouts, Target, Llvm, Assembly };
 
 struct CompiledKernel {
   std::string symbol;
-  std::string code;                      ///< what a device loads
+  std::string code; ///< what a device loads
   std::vector<KernelArgument> arguments;
-  std::vector<GridDimension> grid;       ///< blocks = product over the dimensions, the last one fastest
+  std::vector<GridDimension> grid; ///< blocks = product over the dimensions, the last one fastest
   int32_t threads = 1;
-  int32_t sharedBytes = 0;               ///< static shared memory; scratch memory of a worker on the CPU
+  int32_t sharedBytes = 0;                  ///< static shared memory; scratch memory of a worker on the CPU
   std::map<KernelStage, std::string> texts; ///< the stages that were asked for
 };
 
@@ -60,8 +61,8 @@ struct CompileKernelOptions {
   std::vector<KernelStage> keep; ///< stages whose text is kept
 };
 
-/// Compiles one kernel. Thread-safe; each call has its own context. Exit::CompileFailed "E-KERNEL-..." with the
-/// kernel's name, the place in its text and the reason.
+/// Compiles one kernel. Thread-safe; each call has its own context. Exit::CompileFailed "E-KERNEL-..." with
+/// the kernel's name, the place in its text and the reason.
 Expected<CompiledKernel> compileKernel(const KernelRequest &request, const CodeTarget &target,
                                        const CompileKernelOptions &options = {});
 

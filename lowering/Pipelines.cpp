@@ -20,9 +20,8 @@ void buildLayoutsPhase(mlir::OpPassManager &kernel) {
 }
 
 void registerPhases() {
-  mlir::PassPipelineRegistration<>("phase-tile", "Specialised kernel text", [](mlir::OpPassManager &pm) {
-    buildTilePhase(pm.nest("tile.kernel"));
-  });
+  mlir::PassPipelineRegistration<>("phase-tile", "Specialised kernel text",
+                                   [](mlir::OpPassManager &pm) { buildTilePhase(pm.nest("tile.kernel")); });
   mlir::PassPipelineRegistration<>("phase-layouts", "Tiles with layouts", [](mlir::OpPassManager &pm) {
     buildLayoutsPhase(pm.nest("tile.kernel"));
   });

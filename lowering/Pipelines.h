@@ -1,7 +1,7 @@
 //===- Pipelines.h - The named phases of a kernel's way down --------------===//
 //
-// One function for each phase, in order; the comment says what holds afterwards. Each phase is registered under
-// its name with quern-opt (`--phase-tile`, `--phase-layouts`), so that any prefix can be run by hand.
+// One function for each phase, in order; the comment says what holds afterwards. Each phase is registered
+// under its name with quern-opt (`--phase-tile`, `--phase-layouts`), so that any prefix can be run by hand.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_LOWERING_PIPELINES_H

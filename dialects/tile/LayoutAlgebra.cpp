@@ -137,7 +137,8 @@ Layout Layout::insertRegisterDim(unsigned dim, int32_t size) const {
   }
   // A new last dimension is the fastest in memory, so its registers come first.
   auto &registers = result.bases_[0];
-  registers.insert(dim + 1 == result.rank() ? registers.begin() : registers.end(), added.begin(), added.end());
+  registers.insert(dim + 1 == result.rank() ? registers.begin() : registers.end(), added.begin(),
+                   added.end());
   return result;
 }
 
@@ -209,7 +210,8 @@ std::string Layout::str() const {
     }
     return text + "]";
   };
-  std::string text = "register = " + list(bases_[0]) + ", lane = " + list(bases_[1]) + ", warp = " + list(bases_[2]);
+  std::string text =
+      "register = " + list(bases_[0]) + ", lane = " + list(bases_[1]) + ", warp = " + list(bases_[2]);
   text += ", repeat = [";
   for (size_t d = 0; d < repeats_.size(); ++d)
     text += (d ? ", " : "") + std::to_string(repeats_[d]);

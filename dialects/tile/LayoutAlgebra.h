@@ -1,9 +1,10 @@
 //===- LayoutAlgebra.h - Where the elements of a tile live ----------------===//
 //
-// A layout says which element of a tile a given register of a given lane of a given warp holds. Quern writes it as
-// a linear map over bits (the "linear layouts" idea): the hardware position is a string of bits (register bits,
-// lane bits, warp bits), the tile coordinate is a string of bits, and each hardware bit has one *basis*: the
-// coordinate that it adds. The coordinate of a position is the XOR of the bases of its set bits.
+// A layout says which element of a tile a given register of a given lane of a given warp holds. Quern writes
+// it as a linear map over bits (the "linear layouts" idea): the hardware position is a string of bits
+// (register bits, lane bits, warp bits), the tile coordinate is a string of bits, and each hardware bit has
+// one *basis*: the coordinate that it adds. The coordinate of a position is the XOR of the bases of its set
+// bits.
 //
 // An example. A 4x8 tile over 8 lanes, each lane holding 4 neighbours of one row:
 //
@@ -19,16 +20,17 @@
 //     row 2  lane 4       lane 5
 //     row 3  lane 6       lane 7
 //
-// A basis that is all zero means replication: the positions that differ only in that bit hold the same element.
-// Every fragment of a matrix unit, every shared-memory swizzle and every vectorised access is such a map, so that
-// vector widths, shuffles, conversions and bank conflicts are computed from bases instead of being guessed.
+// A basis that is all zero means replication: the positions that differ only in that bit hold the same
+// element. Every fragment of a matrix unit, every shared-memory swizzle and every vectorised access is such a
+// map, so that vector widths, shuffles, conversions and bank conflicts are computed from bases instead of
+// being guessed.
 //
-// Tiles whose sizes are not powers of two (48, 96, 192, 576) are a power-of-two *core* and a *repeat* count per
-// dimension: 192 = 64 x 3. Repeats are the high part of the register index, last dimension fastest.
+// Tiles whose sizes are not powers of two (48, 96, 192, 576) are a power-of-two *core* and a *repeat* count
+// per dimension: 192 = 64 x 3. Repeats are the high part of the register index, last dimension fastest.
 //
-// Why hardware -> tile, and not the other way round? Because replication (several positions, one element) is then
-// an ordinary map; the inverse would be multi-valued. The alternative, a list of named layout classes with special
-// cases for each pair, is what this replaces.
+// Why hardware -> tile, and not the other way round? Because replication (several positions, one element) is
+// then an ordinary map; the inverse would be multi-valued. The alternative, a list of named layout classes
+// with special cases for each pair, is what this replaces.
 //
 // This header knows no MLIR; the tile dialect wraps a Layout in one attribute (`#tile.layout`).
 //
@@ -59,9 +61,9 @@ public:
   Layout(std::vector<int32_t> shape, std::array<std::vector<Coordinate>, numHardware> bases,
          std::vector<int32_t> repeats);
 
-  /// The layout that memory order suggests: |vector| neighbours of the last dimension in registers, then lanes,
-  /// then warps, then the remaining elements in registers. Dimensions are filled from the last to the first.
-  /// Lanes and warps that find no element left are replicated.
+  /// The layout that memory order suggests: |vector| neighbours of the last dimension in registers, then
+  /// lanes, then warps, then the remaining elements in registers. Dimensions are filled from the last to the
+  /// first. Lanes and warps that find no element left are replicated.
   static Layout blocked(const std::vector<int32_t> &shape, int32_t lanes, int32_t warps, int32_t vector);
 
   /// Every element in registers, the same in each lane and warp.
@@ -86,16 +88,16 @@ public:
   /// The register of the same lane and warp that holds what |registerPart| == |part|; empty where none does.
   std::optional<int32_t> findRegister(const Coordinate &part) const;
 
-  /// The layout of the tile that keeps only |dims| (in this order): what a reduction over the other dimensions
-  /// leaves, and what a broadcast into them needs. Registers that add nothing any more are dropped; lanes and
-  /// warps that add nothing are replicas.
+  /// The layout of the tile that keeps only |dims| (in this order): what a reduction over the other
+  /// dimensions leaves, and what a broadcast into them needs. Registers that add nothing any more are
+  /// dropped; lanes and warps that add nothing are replicas.
   Layout project(const std::vector<unsigned> &dims) const;
 
   /// The layout with dimension |dim| (of size |size|) inserted, all of it in registers.
   Layout insertRegisterDim(unsigned dim, int32_t size) const;
 
-  /// Number of neighbouring elements of the last dimension that consecutive registers hold, a power of two: the
-  /// widest vector access.
+  /// Number of neighbouring elements of the last dimension that consecutive registers hold, a power of two:
+  /// the widest vector access.
   int32_t vectorWidth() const;
 
   /// True if the map from lane bits reads consecutive elements of the last dimension: lane i holds element i.
@@ -103,7 +105,8 @@ public:
   /// True if all lanes hold the same element.
   bool lanesAreReplicated() const;
 
-  /// True if no two bases share a coordinate bit, so that XOR is addition; holds for every layout without swizzle.
+  /// True if no two bases share a coordinate bit, so that XOR is addition; holds for every layout without
+  /// swizzle.
   bool isDisjoint() const;
   /// True if every element is held by some position.
   bool isSurjective() const;

@@ -17,7 +17,8 @@ std::string Schedule::str() const {
 }
 
 static Status syntaxError(std::string_view text, std::string cause) {
-  return Status::error(Exit::Usage, "E-SCHEDULE-SYNTAX", "cannot read the schedule `" + std::string(text) + "`")
+  return Status::error(Exit::Usage, "E-SCHEDULE-SYNTAX",
+                       "cannot read the schedule `" + std::string(text) + "`")
       .cause(std::move(cause))
       .remedy("write it as kernel{tile=MxN warps=W}");
 }

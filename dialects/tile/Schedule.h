@@ -1,7 +1,7 @@
 //===- Schedule.h - Every decision that tuning may change -----------------===//
 //
-// A Schedule is one point of a kernel's space: plain data with a canonical one-line text form that the tuner, the
-// database, the artifact and the tests share.
+// A Schedule is one point of a kernel's space: plain data with a canonical one-line text form that the tuner,
+// the database, the artifact and the tests share.
 //
 //   linear{tile=4x16x128 warps=4}
 //
@@ -24,14 +24,14 @@ namespace quern::tile {
 /// How the body of a kernel is mapped to the warps of a block. `Inline`: every warp runs the whole body.
 enum class Strategy : uint8_t { Inline };
 
-/// How `tile.mma` is computed where no matrix atom is used. `Dot`: the contraction runs over lanes and is summed
-/// across them at the end (few rows). `Outer`: it runs over registers (many rows and columns).
+/// How `tile.mma` is computed where no matrix atom is used. `Dot`: the contraction runs over lanes and is
+/// summed across them at the end (few rows). `Outer`: it runs over registers (many rows and columns).
 enum class Contraction : uint8_t { Dot, Outer };
 
 struct Schedule {
-  std::string kernel;                           ///< name of the kernel text
-  std::vector<int32_t> tile;                    ///< block tile, one entry per name in the kernel's `tile` list
-  int32_t warps = 1;                            ///< warps of a block; a power of two
+  std::string kernel;        ///< name of the kernel text
+  std::vector<int32_t> tile; ///< block tile, one entry per name in the kernel's `tile` list
+  int32_t warps = 1;         ///< warps of a block; a power of two
   Strategy strategy = Strategy::Inline;
   Contraction contraction = Contraction::Dot;
 

@@ -12,7 +12,8 @@ using namespace mlir;
 
 namespace quern::tile {
 
-/// True if the type still has the unknown sizes of a generic kernel text; shapes are checked once it is static.
+/// True if the type still has the unknown sizes of a generic kernel text; shapes are checked once it is
+/// static.
 static bool isGeneric(Type type) {
   auto tensor = llvm::dyn_cast<RankedTensorType>(type);
   return tensor && (!tensor.hasStaticShape() || llvm::isa<ElemType>(tensor.getElementType()));
@@ -26,9 +27,8 @@ static Type elementOf(Type type) { return llvm::cast<RankedTensorType>(type).get
 
 ParseResult KernelOp::parse(OpAsmParser &parser, OperationState &result) {
   auto build = [](Builder &builder, ArrayRef<Type> inputs, ArrayRef<Type> results,
-                  function_interface_impl::VariadicFlag, std::string &) {
-    return builder.getFunctionType(inputs, results);
-  };
+                  function_interface_impl::VariadicFlag,
+                  std::string &) { return builder.getFunctionType(inputs, results); };
   return function_interface_impl::parseFunctionOp(
       parser, result, /*allowVariadic=*/false, getFunctionTypeAttrName(result.name), build,
       getArgAttrsAttrName(result.name), getResAttrsAttrName(result.name));
@@ -55,9 +55,8 @@ ParseResult DomainOp::parse(OpAsmParser &parser, OperationState &result) {
 
 void DomainOp::print(OpAsmPrinter &printer) {
   printer << " ";
-  llvm::interleaveComma(llvm::zip(getExtents(), getSteps()), printer, [&](auto pair) {
-    printer << std::get<0>(pair) << " by " << std::get<1>(pair);
-  });
+  llvm::interleaveComma(llvm::zip(getExtents(), getSteps()), printer,
+                        [&](auto pair) { printer << std::get<0>(pair) << " by " << std::get<1>(pair); });
   printer.printOptionalAttrDict((*this)->getAttrs());
 }
 
@@ -82,7 +81,8 @@ LogicalResult ViewOp::verify() {
     return emitOpError("has ") << getStrides().size() << " strides for a view of rank " << view.getRank();
   // C3
   if (getBase().getType().getElementType() != view.getElementType())
-    return emitOpError("views elements ") << getBase().getType().getElementType() << " as " << view.getElementType();
+    return emitOpError("views elements ")
+           << getBase().getType().getElementType() << " as " << view.getElementType();
   return success();
 }
 
@@ -92,9 +92,11 @@ static LogicalResult verifyAccess(Operation *op, ViewType view, Type tile, size_
     return op->emitOpError("has ") << offsets << " offsets for a view of rank " << view.getRank();
   auto tensor = llvm::cast<RankedTensorType>(tile);
   if (tensor.getRank() > view.getRank())
-    return op->emitOpError("moves a tile of rank ") << tensor.getRank() << " for a view of rank " << view.getRank();
+    return op->emitOpError("moves a tile of rank ")
+           << tensor.getRank() << " for a view of rank " << view.getRank();
   if (tensor.getElementType() != view.getElementType())
-    return op->emitOpError("moves elements ") << tensor.getElementType() << " of a view of " << view.getElementType();
+    return op->emitOpError("moves elements ")
+           << tensor.getElementType() << " of a view of " << view.getElementType();
   return success();
 }
 
@@ -121,11 +123,14 @@ static LogicalResult verifyIndexed(Operation *op, ViewType view, Type tile, Oper
   }
   // C3
   if (tensor.getElementType() != view.getElementType())
-    return op->emitOpError("moves elements ") << tensor.getElementType() << " of a view of " << view.getElementType();
+    return op->emitOpError("moves elements ")
+           << tensor.getElementType() << " of a view of " << view.getElementType();
   return success();
 }
 
-LogicalResult GatherOp::verify() { return verifyIndexed(*this, getView().getType(), getTile().getType(), getIndices()); }
+LogicalResult GatherOp::verify() {
+  return verifyIndexed(*this, getView().getType(), getTile().getType(), getIndices());
+}
 
 LogicalResult ScatterOp::verify() {
   return verifyIndexed(*this, getView().getType(), getTile().getType(), getIndices());
@@ -160,8 +165,8 @@ LogicalResult BroadcastOp::verify() {
   if (!isGeneric(from) && !isGeneric(to))
     for (size_t i = 0; i < dims.size(); ++i)
       if (from.getDimSize(i) != to.getDimSize(dims[i]))
-        return emitOpError("repeats size ") << from.getDimSize(i) << " as dimension " << dims[i] << " of size "
-                                            << to.getDimSize(dims[i]);
+        return emitOpError("repeats size ")
+               << from.getDimSize(i) << " as dimension " << dims[i] << " of size " << to.getDimSize(dims[i]);
   // C3
   if (from.getElementType() != to.getElementType())
     return emitOpError("turns elements ") << from.getElementType() << " into " << to.getElementType();
@@ -207,7 +212,8 @@ LogicalResult MmaOp::verify() {
     return emitOpError("accumulates in ") << elementOf(acc) << ", expected f32";
   // C1
   if (a.getRank() != 2 || b.getRank() != 2 || acc.getRank() != 2)
-    return emitOpError("multiplies tiles of rank ") << a.getRank() << ", " << b.getRank() << " and " << acc.getRank();
+    return emitOpError("multiplies tiles of rank ")
+           << a.getRank() << ", " << b.getRank() << " and " << acc.getRank();
   if (!isGeneric(a) && !isGeneric(b) && !isGeneric(acc)) {
     unsigned n = getBRowsAreK() ? 1 : 0;
     if (a.getDimSize(0) != acc.getDimSize(0) || b.getDimSize(n) != acc.getDimSize(1) ||

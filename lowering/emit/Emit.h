@@ -17,9 +17,9 @@ struct EmittedCode {
   std::string assembly; ///< PTX text or assembly; empty unless asked for
 };
 
-/// Translates |module| (LLVM dialect only) to LLVM IR, runs LLVM's O3 pipeline with the target machine, generates
-/// code and links it in this process. Exit::CompileFailed "E-CODEGEN-...". |dumpLlvm|, where given, receives the
-/// LLVM IR after optimisation.
+/// Translates |module| (LLVM dialect only) to LLVM IR, runs LLVM's O3 pipeline with the target machine,
+/// generates code and links it in this process. Exit::CompileFailed "E-CODEGEN-...". |dumpLlvm|, where given,
+/// receives the LLVM IR after optimisation.
 Expected<EmittedCode> emitCode(mlir::ModuleOp module, const CodeTarget &target, bool wantAssembly = false,
                                std::string *dumpLlvm = nullptr);
 

@@ -81,16 +81,17 @@ Expected<std::string> linkShared(const std::string &object) {
   static std::mutex oneAtATime;
   std::lock_guard<std::mutex> lock(oneAtATime);
   auto failure = [](std::string cause) {
-    return Status::error(Exit::CompileFailed, "E-LINK", "cannot link the generated code").cause(std::move(cause));
+    return Status::error(Exit::CompileFailed, "E-LINK", "cannot link the generated code")
+        .cause(std::move(cause));
   };
   MemoryFile input;
   OutputFile output;
   if (!input.ok() || !output.ok() || !input.write(object))
     return Status::error(Exit::Resource, "E-LINK-MEMORY", "no memory file for the linker can be made");
   std::string in = input.path();
-  std::vector<const char *> arguments = {"ld.lld", "-shared",          "--no-undefined", "--build-id=none",
-                                         "-O2",    "--hash-style=gnu", "-o",             output.path().c_str(),
-                                         in.c_str()};
+  std::vector<const char *> arguments = {
+      "ld.lld",           "-shared", "--no-undefined",      "--build-id=none", "-O2",
+      "--hash-style=gnu", "-o",      output.path().c_str(), in.c_str()};
   std::string text;
   llvm::raw_string_ostream errors(text);
   lld::Result result = lld::lldMain(arguments, errors, errors, {{lld::Gnu, &lld::elf::link}});

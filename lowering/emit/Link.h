@@ -8,8 +8,9 @@
 
 namespace quern::lowering {
 
-/// Links one relocatable ELF object (AMD or x86-64) to a shared object that needs no other library; an undefined
-/// symbol is Exit::CompileFailed "E-LINK". Not more than one call runs at a time (lld is not thread-safe).
+/// Links one relocatable ELF object (AMD or x86-64) to a shared object that needs no other library; an
+/// undefined symbol is Exit::CompileFailed "E-LINK". Not more than one call runs at a time (lld is not
+/// thread-safe).
 Expected<std::string> linkShared(const std::string &object);
 
 } // namespace quern::lowering

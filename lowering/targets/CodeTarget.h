@@ -13,10 +13,10 @@ namespace quern::lowering {
 
 /// How code is made for one target: what LLVM is told, and what a block looks like.
 struct CodeTarget {
-  std::string name;         ///< "nvidia:sm_90a", "amd:gfx942", "cpu:x86-64-v4"
-  std::string vendor;       ///< the part of the name before the colon
+  std::string name;   ///< "nvidia:sm_90a", "amd:gfx942", "cpu:x86-64-v4"
+  std::string vendor; ///< the part of the name before the colon
   std::string triple, cpu, features;
-  int32_t lanes = 32;       ///< lanes of a warp; SIMD lanes of f32 on the CPU
+  int32_t lanes = 32; ///< lanes of a warp; SIMD lanes of f32 on the CPU
   bool simd = false;
   int32_t vectorBytes = 16; ///< widest memory access of one lane
   int32_t warps = 4;        ///< warps of a block by default; 1 on the CPU

@@ -24,9 +24,14 @@ Value KernelLowering::emit(Operation *op, ArrayRef<Value> v) {
       .Case([&](arith::MulFOp) { return b.fmul(v[0], v[1]); })
       .Case([&](arith::DivFOp) { return b.fdiv(v[0], v[1]); })
       .Case([&](arith::NegFOp) { return LLVM::FNegOp::create(b, b.loc, v[0]); })
-      // A select rather than an intrinsic: the same result on every target, with NaN in the first operand dropped.
-      .Case([&](arith::MaxNumFOp) { return b.select(b.fcmp(LLVM::FCmpPredicate::ogt, v[0], v[1]), v[0], v[1]); })
-      .Case([&](arith::MinNumFOp) { return b.select(b.fcmp(LLVM::FCmpPredicate::olt, v[0], v[1]), v[0], v[1]); })
+      // A select rather than an intrinsic: the same result on every target, with NaN in the first operand
+      // dropped.
+      .Case([&](arith::MaxNumFOp) {
+        return b.select(b.fcmp(LLVM::FCmpPredicate::ogt, v[0], v[1]), v[0], v[1]);
+      })
+      .Case([&](arith::MinNumFOp) {
+        return b.select(b.fcmp(LLVM::FCmpPredicate::olt, v[0], v[1]), v[0], v[1]);
+      })
       .Case([&](arith::AddIOp) { return b.add(v[0], v[1]); })
       .Case([&](arith::SubIOp) { return b.sub(v[0], v[1]); })
       .Case([&](arith::MulIOp) { return b.mul(v[0], v[1]); })
@@ -40,8 +45,10 @@ Value KernelLowering::emit(Operation *op, ArrayRef<Value> v) {
       .Case([&](arith::ShLIOp) { return LLVM::ShlOp::create(b, b.loc, v[0], v[1]); })
       .Case([&](arith::ShRUIOp) { return LLVM::LShrOp::create(b, b.loc, v[0], v[1]); })
       .Case([&](arith::ShRSIOp) { return LLVM::AShrOp::create(b, b.loc, v[0], v[1]); })
-      .Case([&](arith::MinSIOp) { return b.select(b.icmp(LLVM::ICmpPredicate::slt, v[0], v[1]), v[0], v[1]); })
-      .Case([&](arith::MaxSIOp) { return b.select(b.icmp(LLVM::ICmpPredicate::sgt, v[0], v[1]), v[0], v[1]); })
+      .Case(
+          [&](arith::MinSIOp) { return b.select(b.icmp(LLVM::ICmpPredicate::slt, v[0], v[1]), v[0], v[1]); })
+      .Case(
+          [&](arith::MaxSIOp) { return b.select(b.icmp(LLVM::ICmpPredicate::sgt, v[0], v[1]), v[0], v[1]); })
       .Case([&](arith::CmpIOp cmp) { return b.icmp(predicateOf(cmp.getPredicate()), v[0], v[1]); })
       .Case([&](arith::CmpFOp cmp) { return b.fcmp(predicateOf(cmp.getPredicate()), v[0], v[1]); })
       .Case([&](arith::SelectOp) { return b.select(v[0], v[1], v[2]); })
@@ -80,7 +87,8 @@ LogicalResult KernelLowering::lowerElementwise(Operation *op) {
     auto splat = llvm::dyn_cast<SplatElementsAttr>(value);
     if (!splat)
       return op->emitOpError("is a tile constant with more than one value");
-    Value scalar = LLVM::ConstantOp::create(b, b.loc, llvm::cast<TypedAttr>(splat.getSplatValue<Attribute>()));
+    Value scalar =
+        LLVM::ConstantOp::create(b, b.loc, llvm::cast<TypedAttr>(splat.getSplatValue<Attribute>()));
     tiles[result] = Registers(layoutOf(result).numRegisters(), b.spread(scalar));
     return success();
   }

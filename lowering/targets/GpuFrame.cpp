@@ -9,8 +9,9 @@ KernelFrame GpuFrame::openKernel(LaneBuilder &b, ModuleOp module, tile::KernelOp
   MLIRContext *context = b.getContext();
   SmallVector<Type> types;
   for (Type argument : kernel.getArgumentTypes())
-    types.push_back(llvm::isa<tile::PtrType>(argument) ? Type(LLVM::LLVMPointerType::get(context, globalSpace()))
-                                                       : argument);
+    types.push_back(llvm::isa<tile::PtrType>(argument)
+                        ? Type(LLVM::LLVMPointerType::get(context, globalSpace()))
+                        : argument);
   b.setInsertionPointToEnd(module.getBody());
   auto bytes = LLVM::LLVMArrayType::get(b.getI8Type(), 0);
   shared = LLVM::GlobalOp::create(b, b.loc, bytes, /*isConstant=*/false, LLVM::Linkage::Internal,

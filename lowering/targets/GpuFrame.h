@@ -6,13 +6,14 @@
 
 namespace quern::lowering {
 
-/// A lowering whose lanes are threads: arguments are ordinary parameters with pointers to global memory, shared
-/// memory is one array of the module.
+/// A lowering whose lanes are threads: arguments are ordinary parameters with pointers to global memory,
+/// shared memory is one array of the module.
 class GpuFrame : public TargetLowering {
 public:
   explicit GpuFrame(const CodeTarget &target) : target(target) {}
 
-  KernelFrame openKernel(LaneBuilder &b, mlir::ModuleOp module, tile::KernelOp kernel, int32_t threads) override;
+  KernelFrame openKernel(LaneBuilder &b, mlir::ModuleOp module, tile::KernelOp kernel,
+                         int32_t threads) override;
   void closeKernel(LaneBuilder &b) override;
   void setSharedBytes(KernelFrame &frame, int32_t sharedBytes) override;
   mlir::Value sharedMemory(LaneBuilder &b) override;

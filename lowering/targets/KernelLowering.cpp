@@ -171,8 +171,8 @@ LogicalResult KernelLowering::lowerIf(scf::IfOp branch) {
   Block *thenBlock = b.createBlock(after), *elseBlock = b.createBlock(after);
   b.setInsertionPointToEnd(before);
   LLVM::CondBrOp::create(b, branch.getLoc(), scalars.lookup(branch.getCondition()), thenBlock, elseBlock);
-  for (auto [start, region] : {std::pair{thenBlock, &branch.getThenRegion()},
-                               std::pair{elseBlock, &branch.getElseRegion()}}) {
+  for (auto [start, region] :
+       {std::pair{thenBlock, &branch.getThenRegion()}, std::pair{elseBlock, &branch.getElseRegion()}}) {
     b.setInsertionPointToEnd(start);
     SmallVector<Value> results;
     if (!region->empty()) {
@@ -191,7 +191,8 @@ LogicalResult KernelLowering::lowerIf(scf::IfOp branch) {
   return success();
 }
 
-LogicalResult lowerKernel(tile::KernelOp kernel, TargetLowering &target, ModuleOp module, int32_t &sharedBytes) {
+LogicalResult lowerKernel(tile::KernelOp kernel, TargetLowering &target, ModuleOp module,
+                          int32_t &sharedBytes) {
   FailureOr<BlockShape> block = BlockShape::of(kernel);
   if (failed(block))
     return failure();

@@ -1,9 +1,9 @@
 //===- KernelLowering.h - From a kernel with layouts to LLVM operations ---===//
 //
-// Walks one kernel and emits, for each tile, one lane value per register of its layout. The files follow the kinds
-// of operation: KernelLowering.cpp (frame, scalars, control flow), MemoryAccess.cpp (loads and stores),
-// TileShapes.cpp (reductions, broadcasts, relayouts, mma), Elementwise.cpp (arithmetic), NumberFormats.cpp (bf16
-// and fp8).
+// Walks one kernel and emits, for each tile, one lane value per register of its layout. The files follow the
+// kinds of operation: KernelLowering.cpp (frame, scalars, control flow), MemoryAccess.cpp (loads and stores),
+// TileShapes.cpp (reductions, broadcasts, relayouts, mma), Elementwise.cpp (arithmetic), NumberFormats.cpp
+// (bf16 and fp8).
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_LOWERING_TARGETS_KERNELLOWERING_H
@@ -50,12 +50,12 @@ private:
     tile::ViewOp view;
     tile::Layout layout;
     mlir::Type element;
-    unsigned lead;                     ///< leading dimensions of the view that the tile lacks
-    mlir::SmallVector<mlir::Value> offsets;        ///< scalar i32, one for each view dimension
-    mlir::SmallVector<mlir::Value> lanes;          ///< i32 lane value that lane and warp add; null for none
-    mlir::SmallVector<bool> check;           ///< bounds of this dimension are not proven
-    bool contiguous = false;           ///< SIMD lanes are neighbours in memory
-    std::vector<tile::Coordinate> parts; ///< register parts
+    unsigned lead;                          ///< leading dimensions of the view that the tile lacks
+    mlir::SmallVector<mlir::Value> offsets; ///< scalar i32, one for each view dimension
+    mlir::SmallVector<mlir::Value> lanes;   ///< i32 lane value that lane and warp add; null for none
+    mlir::SmallVector<bool> check;          ///< bounds of this dimension are not proven
+    bool contiguous = false;                ///< SIMD lanes are neighbours in memory
+    std::vector<tile::Coordinate> parts;    ///< register parts
   };
 
   /// Where one register of a tile lives.
@@ -65,11 +65,13 @@ private:
     mlir::Value laneCondition;    ///< i1 lane value; null if always inside
   };
 
-  Access planAccess(tile::ViewOp view, mlir::OperandRange offsets, const tile::Layout &layout, mlir::Type element);
+  Access planAccess(tile::ViewOp view, mlir::OperandRange offsets, const tile::Layout &layout,
+                    mlir::Type element);
   Address address(const Access &access, int32_t reg, bool clamp);
   Address addressOf(tile::ViewOp view, mlir::ArrayRef<mlir::Value> indices);
   mlir::Value loadLanes(const Address &at, mlir::Type element, int32_t width, bool contiguous);
-  void storeLanes(const Address &at, mlir::Value value, mlir::Type element, mlir::Value replicas, bool contiguous);
+  void storeLanes(const Address &at, mlir::Value value, mlir::Type element, mlir::Value replicas,
+                  bool contiguous);
   int32_t accessWidth(const Access &access, mlir::OperandRange offsets);
 
   // TileShapes.cpp

@@ -34,8 +34,12 @@ Value LaneBuilder::constantLike(Value like, double value) {
   return constantOf(*this, loc, like.getType(), getFloatAttr(elementType(like), value));
 }
 
-Value LaneBuilder::i32(int32_t value) { return LLVM::ConstantOp::create(*this, loc, getI32IntegerAttr(value)); }
-Value LaneBuilder::i64(int64_t value) { return LLVM::ConstantOp::create(*this, loc, getI64IntegerAttr(value)); }
+Value LaneBuilder::i32(int32_t value) {
+  return LLVM::ConstantOp::create(*this, loc, getI32IntegerAttr(value));
+}
+Value LaneBuilder::i64(int64_t value) {
+  return LLVM::ConstantOp::create(*this, loc, getI64IntegerAttr(value));
+}
 Value LaneBuilder::f32(float value) { return LLVM::ConstantOp::create(*this, loc, getF32FloatAttr(value)); }
 Value LaneBuilder::i1(bool value) { return LLVM::ConstantOp::create(*this, loc, getBoolAttr(value)); }
 Value LaneBuilder::zero(Type type) { return LLVM::ZeroOp::create(*this, loc, type); }
@@ -66,14 +70,38 @@ void LaneBuilder::match(Value &a, Value &b) {
   }
 }
 
-Value LaneBuilder::add(Value a, Value b) { match(a, b); return LLVM::AddOp::create(*this, loc, a, b); }
-Value LaneBuilder::sub(Value a, Value b) { match(a, b); return LLVM::SubOp::create(*this, loc, a, b); }
-Value LaneBuilder::mul(Value a, Value b) { match(a, b); return LLVM::MulOp::create(*this, loc, a, b); }
-Value LaneBuilder::andI(Value a, Value b) { match(a, b); return LLVM::AndOp::create(*this, loc, a, b); }
-Value LaneBuilder::orI(Value a, Value b) { match(a, b); return LLVM::OrOp::create(*this, loc, a, b); }
-Value LaneBuilder::xorI(Value a, Value b) { match(a, b); return LLVM::XOrOp::create(*this, loc, a, b); }
-Value LaneBuilder::udiv(Value a, Value b) { match(a, b); return LLVM::UDivOp::create(*this, loc, a, b); }
-Value LaneBuilder::urem(Value a, Value b) { match(a, b); return LLVM::URemOp::create(*this, loc, a, b); }
+Value LaneBuilder::add(Value a, Value b) {
+  match(a, b);
+  return LLVM::AddOp::create(*this, loc, a, b);
+}
+Value LaneBuilder::sub(Value a, Value b) {
+  match(a, b);
+  return LLVM::SubOp::create(*this, loc, a, b);
+}
+Value LaneBuilder::mul(Value a, Value b) {
+  match(a, b);
+  return LLVM::MulOp::create(*this, loc, a, b);
+}
+Value LaneBuilder::andI(Value a, Value b) {
+  match(a, b);
+  return LLVM::AndOp::create(*this, loc, a, b);
+}
+Value LaneBuilder::orI(Value a, Value b) {
+  match(a, b);
+  return LLVM::OrOp::create(*this, loc, a, b);
+}
+Value LaneBuilder::xorI(Value a, Value b) {
+  match(a, b);
+  return LLVM::XOrOp::create(*this, loc, a, b);
+}
+Value LaneBuilder::udiv(Value a, Value b) {
+  match(a, b);
+  return LLVM::UDivOp::create(*this, loc, a, b);
+}
+Value LaneBuilder::urem(Value a, Value b) {
+  match(a, b);
+  return LLVM::URemOp::create(*this, loc, a, b);
+}
 Value LaneBuilder::shl(Value a, int64_t bits) {
   return LLVM::ShlOp::create(*this, loc, a, constantLike(a, bits));
 }
@@ -81,14 +109,26 @@ Value LaneBuilder::lshr(Value a, int64_t bits) {
   return LLVM::LShrOp::create(*this, loc, a, constantLike(a, bits));
 }
 
-// Products and sums may be contracted to a fused multiply-add: the accumulation contract is f32 with one rounding
-// per step at least.
+// Products and sums may be contracted to a fused multiply-add: the accumulation contract is f32 with one
+// rounding per step at least.
 static constexpr auto contract = LLVM::FastmathFlags::contract;
 
-Value LaneBuilder::fadd(Value a, Value b) { match(a, b); return LLVM::FAddOp::create(*this, loc, a, b, contract); }
-Value LaneBuilder::fsub(Value a, Value b) { match(a, b); return LLVM::FSubOp::create(*this, loc, a, b, contract); }
-Value LaneBuilder::fmul(Value a, Value b) { match(a, b); return LLVM::FMulOp::create(*this, loc, a, b, contract); }
-Value LaneBuilder::fdiv(Value a, Value b) { match(a, b); return LLVM::FDivOp::create(*this, loc, a, b); }
+Value LaneBuilder::fadd(Value a, Value b) {
+  match(a, b);
+  return LLVM::FAddOp::create(*this, loc, a, b, contract);
+}
+Value LaneBuilder::fsub(Value a, Value b) {
+  match(a, b);
+  return LLVM::FSubOp::create(*this, loc, a, b, contract);
+}
+Value LaneBuilder::fmul(Value a, Value b) {
+  match(a, b);
+  return LLVM::FMulOp::create(*this, loc, a, b, contract);
+}
+Value LaneBuilder::fdiv(Value a, Value b) {
+  match(a, b);
+  return LLVM::FDivOp::create(*this, loc, a, b);
+}
 Value LaneBuilder::fma(Value a, Value b, Value c) {
   match(a, b);
   match(a, c);
@@ -111,15 +151,19 @@ Value LaneBuilder::select(Value condition, Value a, Value b) {
   return LLVM::SelectOp::create(*this, loc, condition, a, b);
 }
 
-Value LaneBuilder::zext(Value v, Type element) { return LLVM::ZExtOp::create(*this, loc, like(v, element), v); }
-Value LaneBuilder::sext(Value v, Type element) { return LLVM::SExtOp::create(*this, loc, like(v, element), v); }
-Value LaneBuilder::trunc(Value v, Type element) { return LLVM::TruncOp::create(*this, loc, like(v, element), v); }
+Value LaneBuilder::zext(Value v, Type element) {
+  return LLVM::ZExtOp::create(*this, loc, like(v, element), v);
+}
+Value LaneBuilder::sext(Value v, Type element) {
+  return LLVM::SExtOp::create(*this, loc, like(v, element), v);
+}
+Value LaneBuilder::trunc(Value v, Type element) {
+  return LLVM::TruncOp::create(*this, loc, like(v, element), v);
+}
 Value LaneBuilder::bitcast(Value v, Type element) {
   return LLVM::BitcastOp::create(*this, loc, like(v, element), v);
 }
-Value LaneBuilder::toI64(Value v) {
-  return elementType(v).isInteger(64) ? v : sext(v, getI64Type());
-}
+Value LaneBuilder::toI64(Value v) { return elementType(v).isInteger(64) ? v : sext(v, getI64Type()); }
 
 Value LaneBuilder::gep(Value base, Type element, Value index) {
   Type pointer = base.getType();

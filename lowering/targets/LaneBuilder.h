@@ -1,8 +1,8 @@
 //===- LaneBuilder.h - Builds LLVM operations on scalars and lane values --===//
 //
-// A thin builder around OpBuilder: a location, the number of SIMD lanes (1 where each lane is a thread), and the
-// operations of the LLVM dialect under short names. Operations work on scalars and on lane values alike; where one
-// operand is a lane value and the other is not, the scalar is spread first.
+// A thin builder around OpBuilder: a location, the number of SIMD lanes (1 where each lane is a thread), and
+// the operations of the LLVM dialect under short names. Operations work on scalars and on lane values alike;
+// where one operand is a lane value and the other is not, the scalar is spread first.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_LOWERING_TARGETS_LANEBUILDER_H

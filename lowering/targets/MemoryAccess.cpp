@@ -1,8 +1,8 @@
 //===- MemoryAccess.cpp - Loads and stores of tiles -----------------------===//
 //
-// An address is split in a part that is the same for all lanes (offsets, register coordinates) and a part that each
-// lane adds. Bounds are checked only where divisibility does not prove them. A load outside of the view reads the
-// view's first element in its place and drops it, which needs no branch; a store is skipped.
+// An address is split in a part that is the same for all lanes (offsets, register coordinates) and a part
+// that each lane adds. Bounds are checked only where divisibility does not prove them. A load outside of the
+// view reads the view's first element in its place and drops it, which needs no branch; a store is skipped.
 //
 //===----------------------------------------------------------------------===//
 #include "lowering/targets/KernelLowering.h"
@@ -86,12 +86,14 @@ static bool isInside(Value offset, int64_t extent, Value size) {
 
 KernelLowering::Access KernelLowering::planAccess(tile::ViewOp view, OperandRange offsets,
                                                   const tile::Layout &layout, Type element) {
-  Access access{view, layout, storageType(element), unsigned(offsets.size()) - layout.rank(), {}, {}, {}, false, {}};
+  Access access{view,  layout, storageType(element), unsigned(offsets.size()) - layout.rank(), {}, {}, {},
+                false, {}};
   for (unsigned d = 0; d < offsets.size(); ++d) {
     access.offsets.push_back(scalars.lookup(offsets[d]));
     bool inTile = d >= access.lead;
     access.lanes.push_back(inTile ? lanePart(layout, d - access.lead) : Value());
-    access.check.push_back(!isInside(offsets[d], inTile ? layout.shape()[d - access.lead] : 1, view.getSizes()[d]));
+    access.check.push_back(
+        !isInside(offsets[d], inTile ? layout.shape()[d - access.lead] : 1, view.getSizes()[d]));
   }
   bool denseLast = view.getStrides().empty() || constantOf(view.getStrides().back()) == 1;
   access.contiguous = b.simd() && denseLast && layout.lanesAreContiguous();
@@ -194,7 +196,8 @@ Value KernelLowering::loadLanes(const Address &at, Type element, int32_t width, 
   if (contiguous) {
     if (!at.laneCondition)
       return b.load(at.pointer, type, bytes);
-    return LLVM::MaskedLoadOp::create(b, b.loc, type, at.pointer, b.spread(at.laneCondition), b.zero(type), bytes);
+    return LLVM::MaskedLoadOp::create(b, b.loc, type, at.pointer, b.spread(at.laneCondition), b.zero(type),
+                                      bytes);
   }
   if (!LaneBuilder::isVector(at.pointer))
     return b.spread(b.load(at.pointer, element, bytes));
@@ -224,10 +227,12 @@ LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
   return success();
 }
 
-void KernelLowering::storeLanes(const Address &at, Value value, Type element, Value replicas, bool contiguous) {
+void KernelLowering::storeLanes(const Address &at, Value value, Type element, Value replicas,
+                                bool contiguous) {
   unsigned bytes = std::max(1u, element.getIntOrFloatBitWidth() / 8);
   if (!b.simd()) {
-    unsigned count = LaneBuilder::isVector(value) ? llvm::cast<VectorType>(value.getType()).getNumElements() : 1;
+    unsigned count =
+        LaneBuilder::isVector(value) ? llvm::cast<VectorType>(value.getType()).getNumElements() : 1;
     Value condition = both(b, both(b, at.uniformCondition, at.laneCondition), replicas);
     auto emitStore = [&] { b.store(value, at.pointer, bytes * count); };
     return condition ? b.ifThen(condition, emitStore) : emitStore();
@@ -242,7 +247,8 @@ void KernelLowering::storeLanes(const Address &at, Value value, Type element, Va
     } else if (!LaneBuilder::isVector(at.pointer)) {
       b.store(b.first(value), at.pointer, bytes);
     } else {
-      LLVM::masked_scatter::create(b, b.loc, value, at.pointer, b.spread(lanesMask ? lanesMask : b.i1(true)), bytes);
+      LLVM::masked_scatter::create(b, b.loc, value, at.pointer, b.spread(lanesMask ? lanesMask : b.i1(true)),
+                                   bytes);
     }
   };
   if (at.uniformCondition)
@@ -345,7 +351,8 @@ LogicalResult KernelLowering::lowerLoadScalar(tile::LoadScalarOp op) {
     return op.emitOpError("loads from a view that is not a `tile.view`");
   Value uniform = b.i64(0);
   for (unsigned d = 0; d < op.getOffsets().size(); ++d)
-    uniform = b.add(uniform, b.mul(b.toI64(scalars.lookup(op.getOffsets()[d])), strideOf(view, d, b, scalars)));
+    uniform =
+        b.add(uniform, b.mul(b.toI64(scalars.lookup(op.getOffsets()[d])), strideOf(view, d, b, scalars)));
   Type element = op.getValue().getType();
   Value pointer = b.gep(scalars.lookup(view.getBase()), element, uniform);
   scalars[op.getValue()] = b.load(pointer, element, element.getIntOrFloatBitWidth() / 8);

@@ -1,7 +1,8 @@
 //===- NumberFormats.cpp - bf16 and fp8 in integer operations -------------===//
 //
-// bf16 is the upper half of f32. The fp8 formats follow the OCP 8-bit floating point specification (E4M3: bias 7,
-// largest 448, NaN 0x7f and 0xff) and its FNUZ variant (bias 8, largest 240, one NaN 0x80, no negative zero).
+// bf16 is the upper half of f32. The fp8 formats follow the OCP 8-bit floating point specification (E4M3:
+// bias 7, largest 448, NaN 0x7f and 0xff) and its FNUZ variant (bias 8, largest 240, one NaN 0x80, no
+// negative zero).
 //
 //===----------------------------------------------------------------------===//
 #include "lowering/targets/KernelLowering.h"
@@ -23,11 +24,11 @@ namespace {
 /// What distinguishes the two E4M3 formats.
 struct E4M3 {
   bool fnuz;
-  int64_t largestBits;   ///< f32 bits of the largest finite value
+  int64_t largestBits;    ///< f32 bits of the largest finite value
   int64_t smallestNormal; ///< f32 bits of the smallest normal value
-  int64_t rebias;        ///< (f32 bits >> 20) - code of a normal value
-  int64_t magicBits;     ///< f32 bits of 2^23 subnormal steps: adding it rounds to a whole step
-  double decodeFactor;   ///< value of a code = half with the bits (code << 7), times this
+  int64_t rebias;         ///< (f32 bits >> 20) - code of a normal value
+  int64_t magicBits;      ///< f32 bits of 2^23 subnormal steps: adding it rounds to a whole step
+  double decodeFactor;    ///< value of a code = half with the bits (code << 7), times this
 };
 } // namespace
 
@@ -50,11 +51,13 @@ Value KernelLowering::decodeF8(Value bits, Type format) {
   Value half = b.bitcast(b.orI(sign, b.shl(magnitude, 7)), b.getF16Type());
   Value value = LLVM::FPExtOp::create(b, b.loc, LaneBuilder::like(half, b.getF32Type()), half);
   value = b.fmul(value, b.constantLike(value, f->decodeFactor));
-  Value isNaN = f->fnuz ? b.icmp(LLVM::ICmpPredicate::eq, wide, b.constantLike(wide, int64_t(0x80)))
-                        : b.icmp(LLVM::ICmpPredicate::eq, magnitude, b.constantLike(magnitude, int64_t(0x7f)));
+  Value isNaN = f->fnuz
+                    ? b.icmp(LLVM::ICmpPredicate::eq, wide, b.constantLike(wide, int64_t(0x80)))
+                    : b.icmp(LLVM::ICmpPredicate::eq, magnitude, b.constantLike(magnitude, int64_t(0x7f)));
   Value zero = b.constantLike(value, 0.0);
-  return b.select(isNaN, b.bitcast(b.constantLike(b.bitcast(zero, b.getI32Type()), int64_t(0x7fc00000)), b.getF32Type()),
-                  value);
+  return b.select(
+      isNaN, b.bitcast(b.constantLike(b.bitcast(zero, b.getI32Type()), int64_t(0x7fc00000)), b.getF32Type()),
+      value);
 }
 
 Value KernelLowering::encodeF8(Value x, Type format) {

@@ -1,12 +1,14 @@
 //===- Target.h - The operations that a target must provide ---------------===//
 //
-// The seam between the vendor-neutral lowering of a kernel (KernelLowering) and a target's folder. The lowering
-// asks for operations, each with what it must guarantee; a target that lacks an instruction emits a sequence.
-// Capabilities are read from the facts below and from the tables of support/target, never from a vendor's name.
+// The seam between the vendor-neutral lowering of a kernel (KernelLowering) and a target's folder. The
+// lowering asks for operations, each with what it must guarantee; a target that lacks an instruction emits a
+// sequence. Capabilities are read from the facts below and from the tables of support/target, never from a
+// vendor's name.
 //
-// A *lane value* is what one register holds in every lane: a scalar of the LLVM dialect on GPUs, where each lane is
-// a thread, and a vector of `lanes` elements on the CPU, where the lanes are SIMD lanes of one thread. Element types
-// in registers: i1, i32, i64, f32, f16; bf16 is held as i16 and fp8 as i8, the bits that memory holds.
+// A *lane value* is what one register holds in every lane: a scalar of the LLVM dialect on GPUs, where each
+// lane is a thread, and a vector of `lanes` elements on the CPU, where the lanes are SIMD lanes of one
+// thread. Element types in registers: i1, i32, i64, f32, f16; bf16 is held as i16 and fp8 as i8, the bits
+// that memory holds.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_LOWERING_TARGETS_TARGET_H
@@ -67,8 +69,8 @@ public:
   virtual unsigned sharedSpace() const { return 0; }
 };
 
-/// Lowers |kernel| (with layouts) to a function of the LLVM dialect in |module|. |sharedBytes| receives the shared
-/// memory of a block (scratch memory of a worker on the CPU).
+/// Lowers |kernel| (with layouts) to a function of the LLVM dialect in |module|. |sharedBytes| receives the
+/// shared memory of a block (scratch memory of a worker on the CPU).
 mlir::LogicalResult lowerKernel(tile::KernelOp kernel, TargetLowering &target, mlir::ModuleOp module,
                                 int32_t &sharedBytes);
 

@@ -68,7 +68,8 @@ Value KernelLowering::oneReplica(const tile::Layout &layout) {
     return mask;
   };
   Value condition;
-  for (auto [index, mask] : {std::pair{lane, replicaBits(Hardware::Lane)}, std::pair{warp, replicaBits(Hardware::Warp)}})
+  for (auto [index, mask] :
+       {std::pair{lane, replicaBits(Hardware::Lane)}, std::pair{warp, replicaBits(Hardware::Warp)}})
     if (mask) {
       Value bits = b.andI(index, b.constantLike(index, int64_t(mask)));
       Value first = b.icmp(LLVM::ICmpPredicate::eq, bits, b.constantLike(bits, int64_t(0)));
@@ -123,9 +124,11 @@ Value KernelLowering::combine(tile::ReduceKind kind, Value x, Value y) {
   case tile::ReduceKind::Add:
     return real ? b.fadd(x, y) : b.add(x, y);
   case tile::ReduceKind::Max:
-    return b.select(real ? b.fcmp(LLVM::FCmpPredicate::ogt, x, y) : b.icmp(LLVM::ICmpPredicate::sgt, x, y), x, y);
+    return b.select(real ? b.fcmp(LLVM::FCmpPredicate::ogt, x, y) : b.icmp(LLVM::ICmpPredicate::sgt, x, y), x,
+                    y);
   case tile::ReduceKind::Min:
-    return b.select(real ? b.fcmp(LLVM::FCmpPredicate::olt, x, y) : b.icmp(LLVM::ICmpPredicate::slt, x, y), x, y);
+    return b.select(real ? b.fcmp(LLVM::FCmpPredicate::olt, x, y) : b.icmp(LLVM::ICmpPredicate::slt, x, y), x,
+                    y);
   }
   llvm_unreachable("all kinds are handled");
 }

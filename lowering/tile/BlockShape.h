@@ -10,8 +10,8 @@ namespace quern::lowering {
 /// The block that a kernel is lowered for: from its `schedule` (text form) and `machine` attributes.
 struct BlockShape {
   tile::Schedule schedule;
-  int32_t lanes = 32;       ///< lanes of a warp
-  bool simd = false;        ///< lanes are SIMD lanes of one thread: neighbours belong to lanes, not to registers
+  int32_t lanes = 32; ///< lanes of a warp
+  bool simd = false;  ///< lanes are SIMD lanes of one thread: neighbours belong to lanes, not to registers
   int32_t vectorBytes = 16; ///< widest memory access of one lane
 
   /// Emits an error on |kernel| and fails where an attribute is missing or cannot be read.

@@ -15,8 +15,8 @@ namespace quern::lowering {
 
 namespace {
 
-/// The layout of [M, N, K] partial sums: lanes (and, on GPUs, a short vector) along K, warps along N and then M, so
-/// that each warp reads its own rows of B and all of A.
+/// The layout of [M, N, K] partial sums: lanes (and, on GPUs, a short vector) along K, warps along N and then
+/// M, so that each warp reads its own rows of B and all of A.
 tile::Layout partialSums(const BlockShape &block, const std::vector<int32_t> &shape, unsigned elementBits) {
   int32_t vector = block.simd ? 1 : std::max<int32_t>(1, block.vectorBytes * 8 / elementBits);
   while (vector > 1 && vector * block.lanes > shape[2])
@@ -71,12 +71,13 @@ struct TileExpandContractionPass : impl::TileExpandContractionPassBase<TileExpan
     auto a = llvm::cast<RankedTensorType>(op.getA().getType());
     auto b = llvm::cast<RankedTensorType>(op.getB().getType());
     auto acc = llvm::cast<RankedTensorType>(op.getType());
-    std::vector<int32_t> shape = {int32_t(a.getDimSize(0)), int32_t(b.getDimSize(0)), int32_t(a.getDimSize(1))};
+    std::vector<int32_t> shape = {int32_t(a.getDimSize(0)), int32_t(b.getDimSize(0)),
+                                  int32_t(a.getDimSize(1))};
     unsigned bits = std::max(a.getElementTypeBitWidth(), b.getElementTypeBitWidth());
     OpBuilder builder(op);
     Location loc = op.getLoc();
-    auto sums = tile::withLayout(
-        RankedTensorType::get({shape[0], shape[1], shape[2]}, builder.getF32Type()), partialSums(block, shape, bits));
+    auto sums = tile::withLayout(RankedTensorType::get({shape[0], shape[1], shape[2]}, builder.getF32Type()),
+                                 partialSums(block, shape, bits));
 
     Value a2 = operandInF32(builder, loc, op.getA(), op.getScaleA());
     Value b2 = operandInF32(builder, loc, op.getB(), op.getScaleB());
@@ -91,7 +92,8 @@ struct TileExpandContractionPass : impl::TileExpandContractionPassBase<TileExpan
       op.erase();
       return;
     }
-    unsigned index = llvm::cast<BlockArgument>(op.getAccumulator()).getArgNumber() - loop.getNumInductionVars();
+    unsigned index =
+        llvm::cast<BlockArgument>(op.getAccumulator()).getArgNumber() - loop.getNumInductionVars();
     builder.setInsertionPoint(loop);
     Value init = loop.getInitArgs()[index];
     Value zero = arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));

@@ -110,8 +110,8 @@ struct TileInferLayoutsPass : impl::TileInferLayoutsPassBase<TileInferLayoutsPas
 
   static bool isElementwise(Operation *op) {
     return op->getNumResults() == 1 && isTile(op->getResult(0)) &&
-           !llvm::isa<tile::SplatOp, tile::IotaOp, tile::BroadcastOp, tile::ReduceOp, tile::LoadOp, tile::RelayoutOp,
-                      scf::ForOp, scf::IfOp>(op);
+           !llvm::isa<tile::SplatOp, tile::IotaOp, tile::BroadcastOp, tile::ReduceOp, tile::LoadOp,
+                      tile::RelayoutOp, scf::ForOp, scf::IfOp>(op);
   }
 
   static void noteMemory(ValueClass &c, Value value) {
@@ -170,12 +170,14 @@ struct TileInferLayoutsPass : impl::TileInferLayoutsPassBase<TileInferLayoutsPas
     for (unsigned i = 0; i < classes.size(); ++i)
       order.push_back(i);
     llvm::sort(order, [&](unsigned a, unsigned b) {
-      int64_t rankA = tileType(classes[a].values[0]).getRank(), rankB = tileType(classes[b].values[0]).getRank();
+      int64_t rankA = tileType(classes[a].values[0]).getRank(),
+              rankB = tileType(classes[b].values[0]).getRank();
       return rankA != rankB ? rankA > rankB : a < b;
     });
-    // Classes that a solved neighbour decides come before those that are free to choose; each choice may decide
-    // others of the same rank (the operands of an mma).
-    for (int64_t rank = order.empty() ? -1 : tileType(classes[order[0]].values[0]).getRank(); rank >= 0; --rank) {
+    // Classes that a solved neighbour decides come before those that are free to choose; each choice may
+    // decide others of the same rank (the operands of an mma).
+    for (int64_t rank = order.empty() ? -1 : tileType(classes[order[0]].values[0]).getRank(); rank >= 0;
+         --rank) {
       while (true) {
         bool decided = false;
         unsigned open = classes.size();
@@ -237,8 +239,9 @@ struct TileInferLayoutsPass : impl::TileInferLayoutsPassBase<TileInferLayoutsPas
       auto reduced = llvm::cast<tile::ReduceOp>(value.getDefiningOp());
       auto fresh = tile::ReduceOp::create(builder, value.getLoc(), tile::withLayout(tileType(value), *left),
                                           reduced.getKind(), reduced.getOperand(), reduced.getDim());
-      auto relayout = tile::RelayoutOp::create(
-          builder, value.getLoc(), tile::withLayout(tileType(value), *classes[index].layout), fresh.getTile());
+      auto relayout = tile::RelayoutOp::create(builder, value.getLoc(),
+                                               tile::withLayout(tileType(value), *classes[index].layout),
+                                               fresh.getTile());
       value.replaceAllUsesWith(relayout);
       replaced.push_back(reduced);
       ++numRelayouts;

@@ -36,7 +36,8 @@ struct TileSpecializePass : impl::TileSpecializePassBase<TileSpecializePass> {
         return success();
       auto flag = params.getAs<IntegerAttr>(choice.getFlag());
       if (!flag)
-        return choice.emitOpError("names the parameter `") << choice.getFlag() << "`, which has no integer value";
+        return choice.emitOpError("names the parameter `")
+               << choice.getFlag() << "`, which has no integer value";
       Region &chosen = flag.getValue().isZero() ? choice.getElseRegion() : choice.getThenRegion();
       if (!chosen.empty()) {
         Operation *terminator = chosen.front().getTerminator();

@@ -20,9 +20,9 @@ public:
     OpBuilder b(function.getContext());
     std::string size = std::to_string(threads);
     function.setCConv(LLVM::CConv::AMDGPU_KERNEL);
-    function.setPassthroughAttr(
-        b.getArrayAttr({b.getStringAttr("nounwind"), b.getStrArrayAttr({"amdgpu-flat-work-group-size", size + "," + size}),
-                        b.getStrArrayAttr({"uniform-work-group-size", "true"})}));
+    function.setPassthroughAttr(b.getArrayAttr(
+        {b.getStringAttr("nounwind"), b.getStrArrayAttr({"amdgpu-flat-work-group-size", size + "," + size}),
+         b.getStrArrayAttr({"uniform-work-group-size", "true"})}));
   }
 
   /// Within 32 lanes the swizzle's XOR mode (bits 14:10), which needs no address; across them a permute.

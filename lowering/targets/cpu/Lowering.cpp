@@ -1,7 +1,7 @@
 //===- Lowering.cpp - The CPU's operations --------------------------------===//
 //
-// A block is one warp whose lanes are SIMD lanes; a kernel runs a range of blocks (runtime/Device.h has the ABI).
-// Nothing may become a library call: exp2 is a polynomial and bf16 is rounded by integer operations.
+// A block is one warp whose lanes are SIMD lanes; a kernel runs a range of blocks (runtime/Device.h has the
+// ABI). Nothing may become a library call: exp2 is a polynomial and bf16 is rounded by integer operations.
 //
 //===----------------------------------------------------------------------===//
 #include "lowering/targets/Targets.h"
@@ -18,7 +18,8 @@ public:
   KernelFrame openKernel(LaneBuilder &b, ModuleOp module, tile::KernelOp kernel, int32_t) override {
     auto pointer = LLVM::LLVMPointerType::get(b.getContext());
     Type i32 = b.getI32Type();
-    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {pointer, i32, i32, pointer});
+    auto type =
+        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {pointer, i32, i32, pointer});
     b.setInsertionPointToEnd(module.getBody());
     KernelFrame frame;
     frame.function = LLVM::LLVMFuncOp::create(b, b.loc, kernel.getSymName(), type);
@@ -68,17 +69,17 @@ public:
   Value sharedMemory(LaneBuilder &) override { return scratch; }
   void barrier(LaneBuilder &) override {}
 
-  /// 2^x = 2^n * 2^f with n the nearest integer and |f| <= 1/2; 2^f by its Taylor polynomial of degree 7, whose
-  /// error is below 1e-8. Results below 2^-126 become zero.
+  /// 2^x = 2^n * 2^f with n the nearest integer and |f| <= 1/2; 2^f by its Taylor polynomial of degree 7,
+  /// whose error is below 1e-8. Results below 2^-126 become zero.
   Value exp2(LaneBuilder &b, Value x) override {
     Value low = b.constantLike(x, -127.0), high = b.constantLike(x, 129.0);
     Value clamped = b.select(b.fcmp(LLVM::FCmpPredicate::olt, x, high), x, high);
     clamped = b.select(b.fcmp(LLVM::FCmpPredicate::ogt, clamped, low), clamped, low);
     Value n = b.intrinsic("llvm.roundeven", x.getType(), clamped);
     Value f = b.fsub(clamped, n);
-    static constexpr double coefficients[] = {1.52527338040598e-05, 1.54035303933816e-04, 1.33335581464284e-03,
-                                              9.61812910762848e-03, 5.55041086648216e-02, 2.40226506959101e-01,
-                                              6.93147180559945e-01, 1.0};
+    static constexpr double coefficients[] = {
+        1.52527338040598e-05, 1.54035303933816e-04, 1.33335581464284e-03, 9.61812910762848e-03,
+        5.55041086648216e-02, 2.40226506959101e-01, 6.93147180559945e-01, 1.0};
     Value p = b.constantLike(f, coefficients[0]);
     for (double c : ArrayRef(coefficients).drop_front())
       p = b.fma(p, f, b.constantLike(f, c));
@@ -90,7 +91,8 @@ public:
       return b.bitcast(b.shl(biased, 23), b.getF32Type());
     };
     Value result = b.fmul(b.fmul(p, power(half)), power(b.sub(integer, half)));
-    result = b.select(b.fcmp(LLVM::FCmpPredicate::olt, x, b.constantLike(x, -126.0)), b.constantLike(x, 0.0), result);
+    result = b.select(b.fcmp(LLVM::FCmpPredicate::olt, x, b.constantLike(x, -126.0)), b.constantLike(x, 0.0),
+                      result);
     return b.select(b.fcmp(LLVM::FCmpPredicate::uno, x, x), x, result);
   }
 
@@ -112,9 +114,7 @@ public:
     return b.fma(p, t, e);
   }
 
-  Value rsqrt(LaneBuilder &b, Value x) override {
-    return b.fdiv(b.constantLike(x, 1.0), sqrt(b, x));
-  }
+  Value rsqrt(LaneBuilder &b, Value x) override { return b.fdiv(b.constantLike(x, 1.0), sqrt(b, x)); }
   Value sqrt(LaneBuilder &b, Value x) override { return b.intrinsic("llvm.sqrt", x.getType(), x); }
 
 private:

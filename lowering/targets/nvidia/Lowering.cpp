@@ -24,15 +24,20 @@ public:
   }
 
   Value shuffleXor(LaneBuilder &b, Value value, int32_t mask) override {
-    return b.intrinsic("llvm.nvvm.shfl.sync.bfly.i32", value.getType(), {b.i32(-1), value, b.i32(mask), b.i32(31)});
+    return b.intrinsic("llvm.nvvm.shfl.sync.bfly.i32", value.getType(),
+                       {b.i32(-1), value, b.i32(mask), b.i32(31)});
   }
   void barrier(LaneBuilder &b) override {
     b.intrinsic("llvm.nvvm.barrier.cta.sync.aligned.all", Type(), b.i32(0));
   }
 
   Value exp2(LaneBuilder &b, Value x) override { return b.intrinsic("llvm.exp2", x.getType(), x); }
-  Value log2(LaneBuilder &b, Value x) override { return b.intrinsic("llvm.nvvm.lg2.approx.f", x.getType(), x); }
-  Value rsqrt(LaneBuilder &b, Value x) override { return b.intrinsic("llvm.nvvm.rsqrt.approx.f", x.getType(), x); }
+  Value log2(LaneBuilder &b, Value x) override {
+    return b.intrinsic("llvm.nvvm.lg2.approx.f", x.getType(), x);
+  }
+  Value rsqrt(LaneBuilder &b, Value x) override {
+    return b.intrinsic("llvm.nvvm.rsqrt.approx.f", x.getType(), x);
+  }
   Value sqrt(LaneBuilder &b, Value x) override { return b.intrinsic("llvm.sqrt", x.getType(), x); }
 
   Value roundToBf16(LaneBuilder &b, Value x) override {

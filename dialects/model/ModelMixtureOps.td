@@ -43,8 +43,8 @@ def Model_ExpertsOp : Model_PureOp<"experts"> {
   let summary = "The weighted sum of the chosen experts' feed-forward outputs";
   let description = [{
     `result[t] = sum_i weights[t, i] * down_e gated(gate_up_e x[t]) + shared[t]` with e = indices[t, i], fp64 sums, one
-    rounding at the end. Inner roundings: `gate_up_e x` to bf16, the gated product to bf16 (as the operators
-    `model.linear` and `model.gated` would); the output of `down` is not rounded before it is weighted. Rungs treat
+    rounding at the end. Inner roundings, to the result's element type: `gate_up_e x` and the gated product (as the
+    operators `model.linear` and `model.gated` would); the output of `down` is not rounded before it is weighted. Rungs treat
     both products as in `model.linear`: on `fp8` x and the gated product are quantised 1x128.
 
     - C1: indices and weights have the same shape, rows as x.

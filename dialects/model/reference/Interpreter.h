@@ -55,7 +55,7 @@ public:
     Float8 activations = Float8::E4M3FN;
     unsigned threads = 1; ///< results do not depend on it
     /// Called after each operator with its results, in program order.
-    std::function<void(mlir::Operation *, std::span<const Value>)> observer;
+    std::function<void(mlir::Operation *, std::span<const Value>)> observer = nullptr;
   };
 
   /// |module| is a verified `builtin.module`; it and |weights| outlive the interpreter.

@@ -108,9 +108,9 @@ static Expected<Tensor> expertsOf(const Context &context, Function function, con
       continue;
     int64_t n = static_cast<int64_t>(chosen.size());
     multiply(context, rows, &chosen, gateUp.slice(static_cast<int64_t>(e)), product);
-    Tensor both = Tensor::zeros(ElementType::BF16, {n, 2 * inner});
+    Tensor both = Tensor::zeros(type, {n, 2 * inner});
     for (size_t i = 0; i < product.size(); ++i)
-      both.values[i] = roundTo(ElementType::BF16, product[i]);
+      both.values[i] = roundTo(type, product[i]);
     Packed second = down.slice(static_cast<int64_t>(e));
     multiply(context, rowsFor(context, gated(function, both, nullptr), second), nullptr, second, product);
     for (int64_t i = 0; i < n; ++i)

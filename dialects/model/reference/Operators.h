@@ -77,8 +77,8 @@ Status cacheAppend(Cache &cache, int64_t layer, const Tensor &keys, const Tensor
 
 struct AttentionOptions {
   double scale = 1;
-  std::optional<int64_t> window;
-  std::optional<double> softcap;
+  std::optional<int64_t> window = std::nullopt;
+  std::optional<double> softcap = std::nullopt;
 };
 Expected<Tensor> attention(const Context &context, const Tensor &q, const Cache &cache, int64_t layer,
                            const Tensor &positions, const Tensor &sequences, const AttentionOptions &options);

@@ -28,6 +28,8 @@ def main():
             tensors[name], tensors[name + "_scale_inv"] = quantiseWeight(value)
         else:
             tensors[name] = value.float() if name.endswith("e_score_correction_bias") else value.bfloat16()
+    # The scales come last: a weight and its scale lie in different shards, as they may.
+    tensors = dict(sorted(tensors.items(), key=lambda item: item[0].endswith("_scale_inv")))
     shards, size = [{}], 0
     for name, value in tensors.items():
         if size + value.nbytes > SHARD_BYTES:

@@ -7,11 +7,10 @@ without logits, to keep the folder small.
 import json
 import sys
 
-import safetensors.torch
 import torch
 from tokenizers import Tokenizer
 
-from make_tiny import Golden
+from make_tiny import Golden, loadTensors
 
 USER, ASSISTANT = 2040, 2041
 
@@ -20,16 +19,12 @@ USER, ASSISTANT = 2040, 2041
 def main():
     torch.set_num_threads(1)
     folder = sys.argv[1]
-    index = json.load(open(f"{folder}/model.safetensors.index.json"))
-    tensors = {}
-    for file in sorted(set(index["weight_map"].values())):
-        tensors |= safetensors.torch.load_file(f"{folder}/{file}")
     tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
 
     def ids(text):
         return tokenizer.encode(text, add_special_tokens=False).ids
 
-    golden = Golden(tensors, json.load(open(f"{folder}/config.json")))
+    golden = Golden(loadTensors(folder), json.load(open(f"{folder}/config.json")))
     prompts = {
         "bos": [0],
         "chat": [0, USER] + ids("The man who trusts") + [ASSISTANT],

@@ -1,12 +1,12 @@
 //===- Machine.h - Executes one target's code on the host -----------------===//
 //
-// An emulated device is an EmulatedDevice (memory, queue, counters: the part that all targets share) around one
-// Machine (how the code of one target is loaded and executed). `nvidia/` executes PTX text, `amd/` the machine
-// code of code objects. A machine never reads or writes global memory except through `GlobalMemory`, so that every
-// access is checked against the buffers that exist.
+// An emulated device is an EmulatedDevice (memory, queue, counters: the part that all targets share) around
+// one Machine (how the code of one target is loaded and executed). `nvidia/` executes PTX text, `amd/` the
+// machine code of code objects. A machine never reads or writes global memory except through `GlobalMemory`,
+// so that every access is checked against the buffers that exist.
 //
-// The semantics here are written from the vendors' manuals, apart from the compiler's tables (dialects/tile): the
-// two never share code.
+// The semantics here are written from the vendors' manuals, apart from the compiler's tables (dialects/tile):
+// the two never share code.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_RUNTIME_EMULATED_MACHINE_H
@@ -39,13 +39,24 @@ public:
     return address >= it->first && address + size <= it->first + it->second && address + size >= address;
   }
 
+  /// The allocation that |address| lies in; false where there is none.
+  bool find(uint64_t address, uint64_t &base, uint64_t &size) const {
+    auto it = ranges.upper_bound(address);
+    if (it == ranges.begin())
+      return false;
+    --it;
+    base = it->first;
+    size = it->second;
+    return address - base < size;
+  }
+
 private:
   std::map<uint64_t, uint64_t> ranges;
 };
 
 /// A fault of the program that runs, found while it runs.
 struct Finding {
-  std::string kind;        ///< "out-of-bounds", "misaligned", "race", "uninitialised", "deadlock", "divergence"
+  std::string kind; ///< "out-of-bounds", "misaligned", "race", "uninitialised", "deadlock", "divergence"
   std::string kernel;
   uint32_t block = 0;
   uint32_t thread = 0;     ///< thread in the block, or first lane of the wave
@@ -58,7 +69,9 @@ struct RunOptions {
   uint64_t seed = 0;         ///< order in which warps run; results must not depend on it
   bool poisonShared = true;  ///< shared memory starts as 0xCB bytes rather than zeros
   bool sanitize = true;      ///< check bounds, alignment and shared-memory races
+  bool uninitialised = true; ///< with sanitize: report reads of shared memory that nothing has written
   uint32_t workers = 0;      ///< host threads over blocks; 0 = all
+  uint64_t stepLimit = 0; ///< instructions of one thread after which a kernel counts as endless; 0 = default
 };
 
 /// Dynamic counts of one or more launches.
@@ -75,16 +88,18 @@ public:
   virtual ~Program() = default;
   virtual const std::vector<ArgumentKind> &parameters() const = 0;
 
-  /// Runs all blocks to the end. A finding or an instruction that is not modelled (E-EMULATED-NOT-MODELLED, naming
-  /// the instruction, the kernel and the place) ends the run with an error; |findings| says more.
-  virtual Status run(const LaunchShape &shape, std::span<const Argument> arguments, const GlobalMemory &memory,
-                     const RunOptions &options, RunCounters &counters, std::vector<Finding> &findings) = 0;
+  /// Runs all blocks to the end. A finding or an instruction that is not modelled (E-EMULATED-NOT-MODELLED,
+  /// naming the instruction, the kernel and the place) ends the run with an error; |findings| says more.
+  virtual Status run(const LaunchShape &shape, std::span<const Argument> arguments,
+                     const GlobalMemory &memory, const RunOptions &options, RunCounters &counters,
+                     std::vector<Finding> &findings) = 0;
 };
 
 class Machine {
 public:
   virtual ~Machine() = default;
-  /// Loads one code member; returns its kernels by symbol. Exit::BadInput "E-EMULATED-CODE" where it cannot be read.
+  /// Loads one code member; returns its kernels by symbol. Exit::BadInput "E-EMULATED-CODE" where it cannot
+  /// be read.
   virtual Expected<std::map<std::string, std::unique_ptr<Program>>> load(std::span<const std::byte> code) = 0;
 };
 

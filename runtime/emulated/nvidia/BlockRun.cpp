@@ -1,0 +1,459 @@
+//===- BlockRun.cpp - Runs the threads of one block -----------------------===//
+
+#include "runtime/emulated/nvidia/BlockRun.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <map>
+#include <numeric>
+#include <random>
+
+namespace quern::runtime::emulated::nvidia {
+
+namespace {
+
+constexpr std::byte poison{0xCB};
+constexpr uint64_t defaultStepLimit = uint64_t(1) << 36;
+
+uint32_t lanesOf(uint32_t threads, uint32_t warp) {
+  uint32_t count = std::min(warpSize, threads - warp * warpSize);
+  return count == warpSize ? ~0u : (1u << count) - 1;
+}
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Starting and ending
+//===----------------------------------------------------------------------===//
+
+bool BlockRun::prepare(const BlockSetup &setup) {
+  launch = setup;
+  if (!stacks.reserve(launch.canWait ? launch.threads : 1))
+    return false;
+  threads.resize(launch.threads);
+  states.resize(launch.threads);
+  warps.resize((launch.threads + warpSize - 1) / warpSize);
+  barriers.resize(16);
+  shared.resize(launch.sharedBytes + 2 * sharedPadding);
+  local.resize(launch.localBytes * (launch.canWait ? launch.threads : 1));
+  caches.assign(launch.sites, SiteCache());
+
+  warpOrder.resize(warps.size());
+  std::iota(warpOrder.begin(), warpOrder.end(), 0u);
+  firstLane = 0;
+  if (launch.options->seed != 0) {
+    std::mt19937_64 random(launch.options->seed);
+    for (size_t i = warpOrder.size(); i > 1; --i)
+      std::swap(warpOrder[i - 1], warpOrder[random() % i]);
+    firstLane = static_cast<uint32_t>(random() % warpSize);
+  }
+  warpPlace.resize(warps.size());
+  for (uint32_t i = 0; i < warpOrder.size(); ++i)
+    warpPlace[warpOrder[i]] = i;
+
+  context = BlockContext();
+  context.shared = sharedMemory();
+  context.sharedBytes = launch.sharedBytes;
+  context.parameters = launch.parameters;
+  context.caches = caches.data();
+  context.dynamicSharedBytes = launch.dynamicSharedBytes;
+  context.run = this;
+  for (int i = 0; i < 3; ++i) {
+    context.threads[i] = launch.shape[i];
+    context.blocks[i] = launch.blocks[i];
+  }
+  return true;
+}
+
+void BlockRun::start(uint32_t index) {
+  current = Fault();
+  barrierCount = 0;
+  context.block[0] = index % launch.blocks[0];
+  context.block[1] = index / launch.blocks[0] % launch.blocks[1];
+  context.block[2] = index / launch.blocks[0] / launch.blocks[1];
+  std::memset(shared.data(), launch.options->poisonShared ? static_cast<int>(poison) : 0, shared.size());
+  if (launch.options->sanitize && launch.sharedBytes)
+    shadow.reset(launch.threads, launch.sharedBytes, launch.granuleBytes, launch.options->uninitialised);
+  live = launch.threads;
+  for (uint32_t i = 0; i < launch.threads; ++i) {
+    ThreadContext &thread = threads[i];
+    thread = ThreadContext();
+    thread.block = &context;
+    thread.id[0] = i % launch.shape[0];
+    thread.id[1] = i / launch.shape[0] % launch.shape[1];
+    thread.id[2] = i / launch.shape[0] / launch.shape[1];
+    thread.linear = i;
+    thread.lane = i % warpSize;
+    thread.warp = i / warpSize;
+    thread.local = local.data() + (launch.canWait ? launch.localBytes * i : 0);
+    thread.localBytes = launch.localBytes;
+    states[i] = ThreadState();
+  }
+  for (uint32_t i = 0; i < warps.size(); ++i) {
+    uint32_t lanes = lanesOf(launch.threads, i);
+    warps[i].ready = lanes;
+    warps[i].gone = ~lanes;
+    warps[i].parked = 0;
+    warps[i].cursor = firstLane;
+    warps[i].pending.clear();
+  }
+  for (Barrier &barrier : barriers)
+    barrier = Barrier();
+}
+
+bool BlockRun::run(uint32_t index, RunCounters &counters) {
+  start(index);
+  if (!launch.canWait) {
+    runOneByOne();
+  } else {
+    for (ThreadContext &thread : threads)
+      thread.stackPointer = stacks.prepare(thread.linear, &BlockRun::enter, &thread);
+    quernSwitchFibre(&mainStack, next(warpOrder[0], false)->stackPointer);
+    if (current.kind == Fault::None && live != 0) {
+      current.kind = Fault::Deadlock;
+      for (uint32_t i = 0; i < launch.threads; ++i)
+        if (states[i].wait != Wait::No) {
+          current.thread = i;
+          current.site = states[i].site;
+          break;
+        }
+      current.waiters = describeWaiters();
+    }
+  }
+  for (uint32_t i = 0; i < warps.size(); ++i) {
+    uint64_t longest = 0;
+    for (uint32_t j = i * warpSize; j < std::min(launch.threads, (i + 1) * warpSize); ++j) {
+      const ThreadCounts &counts = threads[j].counts;
+      longest = std::max(longest, counts.instructions);
+      counters.threadInstructions += counts.instructions;
+      counters.globalLoadBytes += counts.globalLoadBytes;
+      counters.globalStoreBytes += counts.globalStoreBytes;
+      counters.sharedLoadBytes += counts.sharedLoadBytes;
+      counters.sharedStoreBytes += counts.sharedStoreBytes;
+    }
+    counters.warpInstructions += longest;
+  }
+  counters.barriers += barrierCount;
+  return current.kind == Fault::None;
+}
+
+void BlockRun::runOneByOne() {
+  for (uint32_t place = 0; place < warps.size(); ++place)
+    for (uint32_t i = 0; i < warpSize; ++i) {
+      uint32_t index = warpOrder[place] * warpSize + (i + firstLane) % warpSize;
+      if (index >= launch.threads)
+        continue;
+      void *stack = stacks.prepare(0, &BlockRun::enter, &threads[index]);
+      quernSwitchFibre(&mainStack, stack);
+      if (current.kind != Fault::None)
+        return;
+    }
+}
+
+void BlockRun::enter(void *argument) {
+  auto *thread = static_cast<ThreadContext *>(argument);
+  BlockRun *run = thread->block->run;
+  run->launch.entry(thread);
+  run->finish(thread);
+}
+
+void BlockRun::finish(ThreadContext *thread) {
+  --live;
+  Warp &warp = warps[thread->warp];
+  uint32_t bit = 1u << thread->lane;
+  warp.ready &= ~bit;
+  warp.gone |= bit;
+  if (launch.canWait) {
+    // Those who waited for this thread need not wait longer: barriers and collectives count non-exited
+    // threads.
+    for (size_t i = 0; i < warp.pending.size();)
+      if (!completePending(warp, i))
+        ++i;
+    checkBarriers();
+    if (ThreadContext *other = next(thread->warp, false))
+      quernSwitchFibre(&thread->stackPointer, other->stackPointer);
+  }
+  quernSwitchFibre(&thread->stackPointer, mainStack);
+  __builtin_unreachable();
+}
+
+void BlockRun::fail(ThreadContext *thread, const Fault &fault) {
+  current.kind = fault.kind;
+  current.thread = thread->linear;
+  current.site = fault.site;
+  current.address = fault.address;
+  current.bytes = fault.bytes;
+  current.other = fault.other;
+  current.text = fault.text;
+  quernSwitchFibre(&thread->stackPointer, mainStack);
+  __builtin_unreachable();
+}
+
+//===----------------------------------------------------------------------===//
+// Scheduling
+//===----------------------------------------------------------------------===//
+
+/// The next thread to run: of |warp| while it has one, else of the next warp in the order of the seed; null
+/// when nothing can run.
+ThreadContext *BlockRun::next(uint32_t warp, bool leaveWarp) {
+  uint32_t count = static_cast<uint32_t>(warps.size());
+  uint32_t place = warpPlace[warp] + leaveWarp;
+  for (uint32_t i = 0; i < count; ++i, ++place) {
+    uint32_t index = warpOrder[place % count];
+    Warp &at = warps[index];
+    if (at.ready == 0 && at.parked != 0)
+      releaseParked(index);
+    if (at.ready == 0)
+      continue;
+    uint32_t lane = static_cast<uint32_t>(std::countr_zero(std::rotr(at.ready, static_cast<int>(at.cursor))));
+    return &threads[index * warpSize + (lane + at.cursor) % warpSize];
+  }
+  return nullptr;
+}
+
+void BlockRun::switchTo(ThreadContext *from, ThreadContext *to) {
+  if (to == from)
+    return;
+  quernSwitchFibre(&from->stackPointer, to ? to->stackPointer : mainStack);
+}
+
+void BlockRun::block(ThreadContext *thread, Wait why, uint32_t site, uint32_t detail) {
+  ThreadState &state = states[thread->linear];
+  state.wait = why;
+  state.site = site;
+  state.detail = detail;
+  Warp &warp = warps[thread->warp];
+  warp.ready &= ~(1u << thread->lane);
+  switchTo(thread, next(thread->warp, false));
+  state.wait = Wait::No;
+}
+
+void BlockRun::tick(ThreadContext *thread, uint32_t site, uint64_t steps) {
+  uint64_t limit = launch.options->stepLimit ? launch.options->stepLimit : defaultStepLimit;
+  if (thread->counts.instructions + steps > limit) {
+    Fault fault;
+    fault.kind = Fault::StepLimit;
+    fault.site = site;
+    fail(thread, fault);
+  }
+  if (launch.stop && launch.stop->load(std::memory_order_relaxed)) {
+    // Another block has failed; this one need not end. Its own result is not looked at.
+    Fault fault;
+    fault.kind = Fault::Stopped;
+    fault.site = site;
+    fail(thread, fault);
+  }
+  if (!launch.canWait)
+    return;
+  // Another warp goes on, and in this warp another lane is the next one: a thread that spins must not starve
+  // the one it waits for.
+  warps[thread->warp].cursor = (thread->lane + 1) % warpSize;
+  switchTo(thread, next(thread->warp, true));
+}
+
+//===----------------------------------------------------------------------===//
+// Block barriers
+//===----------------------------------------------------------------------===//
+
+void BlockRun::barrier(ThreadContext *thread, uint32_t site, uint32_t id, uint32_t count, BarrierOp op,
+                       bool aligned, uint32_t &value) {
+  Fault fault;
+  fault.kind = Fault::BadOperand;
+  fault.site = site;
+  if (id >= barriers.size()) {
+    fault.text = "the barrier number is above 15";
+    fail(thread, fault);
+  }
+  if (count % warpSize != 0) {
+    fault.text = "the thread count of the barrier is not a multiple of the warp size";
+    fail(thread, fault);
+  }
+  Barrier &barrier = barriers[id];
+  if (barrier.arrived == 0) {
+    barrier.expected = count;
+    barrier.site = site;
+    barrier.op = op == BarrierOp::Arrive ? BarrierOp::Sync : op;
+  } else if (barrier.expected != count) {
+    fault.kind = Fault::Divergence;
+    fault.text = "threads wait at one barrier with different thread counts";
+    fault.other.site = barrier.site;
+    fault.other.kind = Conflict::WriteRead;
+    fail(thread, fault);
+  }
+  ++barrier.arrived;
+  bool holds = value != 0;
+  barrier.sum += holds;
+  if (op == BarrierOp::Arrive) {
+    barrier.arriveOnly = true;
+    if (launch.options->sanitize && launch.sharedBytes)
+      shadow.release(thread->linear, barrier.released);
+    if (barrier.arrived == barrier.expected)
+      completeBarrier(barrier);
+    return;
+  }
+  ThreadState &state = states[thread->linear];
+  state.aligned = aligned;
+  state.site = site;
+  barrier.waiting.push_back(thread->linear);
+  if (barrier.arrived == (barrier.expected ? barrier.expected : live))
+    completeBarrier(barrier);
+  else
+    block(thread, Wait::Barrier, site, id);
+  value = state.value;
+}
+
+void BlockRun::completeBarrier(Barrier &barrier) {
+  ++barrierCount;
+  uint32_t result = barrier.sum;
+  if (barrier.op == BarrierOp::And)
+    result = barrier.sum == barrier.arrived;
+  else if (barrier.op == BarrierOp::Or)
+    result = barrier.sum != 0;
+  // The aligned forms require that all threads of a warp execute the same instruction (PTX ISA, "barrier").
+  std::sort(barrier.waiting.begin(), barrier.waiting.end());
+  for (size_t i = 1; i < barrier.waiting.size(); ++i) {
+    uint32_t a = barrier.waiting[i - 1], b = barrier.waiting[i];
+    if (a / warpSize != b / warpSize || states[a].site == states[b].site ||
+        !(states[a].aligned || states[b].aligned))
+      continue;
+    Fault fault;
+    fault.kind = Fault::Divergence;
+    fault.site = states[b].site;
+    fault.text = "threads of one warp wait at different aligned barriers";
+    fault.other = {Conflict::WriteRead, a, states[a].site};
+    fail(&threads[b], fault);
+  }
+  if (launch.options->sanitize && launch.sharedBytes) {
+    if (!barrier.arriveOnly && barrier.waiting.size() == live)
+      shadow.meetAll();
+    else
+      shadow.meet(barrier.waiting, barrier.released);
+  }
+  for (uint32_t index : barrier.waiting) {
+    states[index].value = result;
+    wake(index);
+  }
+  barrier.arrived = 0;
+  barrier.sum = 0;
+  barrier.arriveOnly = false;
+  barrier.waiting.clear();
+  barrier.released.clear();
+}
+
+/// A thread has exited: barriers of the whole block may be complete now.
+void BlockRun::checkBarriers() {
+  for (Barrier &barrier : barriers)
+    if (barrier.arrived != 0 && barrier.expected == 0 && barrier.arrived == live)
+      completeBarrier(barrier);
+}
+
+//===----------------------------------------------------------------------===//
+// Collectives of a warp
+//===----------------------------------------------------------------------===//
+
+bool BlockRun::completePending(Warp &warp, size_t index) {
+  Pending &pending = warp.pending[index];
+  if ((pending.arrived | warp.gone) != (pending.mask | warp.gone) || pending.arrived == 0)
+    return false;
+  uint32_t firstThread = static_cast<uint32_t>(&warp - warps.data()) * warpSize;
+  if (pending.isBarrier) {
+    if (launch.options->sanitize && launch.sharedBytes) {
+      uint32_t who[warpSize], count = 0;
+      for (uint32_t rest = pending.arrived; rest; rest &= rest - 1)
+        who[count++] = firstThread + static_cast<uint32_t>(std::countr_zero(rest));
+      shadow.meet({who, count}, {});
+    }
+  } else {
+    pending.what(pending.arguments, pending.arrived, &threads[firstThread]);
+  }
+  warp.ready |= pending.arrived;
+  warp.pending.erase(warp.pending.begin() + static_cast<ptrdiff_t>(index));
+  return true;
+}
+
+void BlockRun::collective(ThreadContext *thread, uint32_t site, uint32_t mask, Collective what,
+                          void *arguments) {
+  Warp &warp = warps[thread->warp];
+  uint32_t bit = 1u << thread->lane;
+  if (!(mask & bit)) {
+    Fault fault;
+    fault.kind = Fault::Divergence;
+    fault.site = site;
+    fault.text = "the executing thread is not in its member mask";
+    fail(thread, fault);
+  }
+  size_t index = 0;
+  while (index < warp.pending.size() &&
+         !(warp.pending[index].mask == mask && warp.pending[index].what == what &&
+           !(warp.pending[index].arrived & bit)))
+    ++index;
+  if (index == warp.pending.size()) {
+    warp.pending.emplace_back();
+    warp.pending[index].mask = mask;
+    warp.pending[index].what = what;
+    warp.pending[index].isBarrier = what == nullptr;
+  }
+  warp.pending[index].arrived |= bit;
+  warp.pending[index].arguments[thread->lane] = arguments;
+  if (!completePending(warp, index))
+    block(thread, Wait::Warp, site, mask);
+}
+
+void BlockRun::warpBarrier(ThreadContext *thread, uint32_t site, uint32_t mask) {
+  collective(thread, site, mask, nullptr, nullptr);
+}
+
+uint32_t BlockRun::activeMask(ThreadContext *thread, uint32_t site) {
+  if (!launch.canWait)
+    return 1u << thread->lane;
+  warps[thread->warp].parked |= 1u << thread->lane;
+  block(thread, Wait::Active, site, 0);
+  return states[thread->linear].value;
+}
+
+/// Nothing else of the warp can run: the threads that stand at the same `activemask` go on together.
+void BlockRun::releaseParked(uint32_t index) {
+  Warp &warp = warps[index];
+  uint32_t first = static_cast<uint32_t>(std::countr_zero(warp.parked)), together = 0;
+  for (uint32_t rest = warp.parked; rest; rest &= rest - 1) {
+    uint32_t lane = static_cast<uint32_t>(std::countr_zero(rest));
+    if (states[index * warpSize + lane].site == states[index * warpSize + first].site)
+      together |= 1u << lane;
+  }
+  for (uint32_t rest = together; rest; rest &= rest - 1)
+    states[index * warpSize + static_cast<uint32_t>(std::countr_zero(rest))].value = together;
+  warp.parked &= ~together;
+  warp.ready |= together;
+}
+
+/// Groups the waiting threads: "threads 0-31, 40 wait at @7@". The caller puts the text of site 7 for "@7@".
+std::string BlockRun::describeWaiters() const {
+  std::map<std::pair<uint32_t, uint32_t>, std::vector<uint32_t>> groups;
+  for (uint32_t i = 0; i < launch.threads; ++i)
+    if (states[i].wait != Wait::No)
+      groups[{states[i].site, states[i].detail}].push_back(i);
+  std::string text;
+  for (const auto &[where, who] : groups) {
+    if (!text.empty())
+      text += "; ";
+    text += who.size() == 1 ? "thread " : "threads ";
+    for (size_t i = 0; i < who.size();) {
+      size_t end = i;
+      while (end + 1 < who.size() && who[end + 1] == who[end] + 1)
+        ++end;
+      text += (i ? ", " : "") + std::to_string(who[i]);
+      if (end > i)
+        text += "-" + std::to_string(who[end]);
+      i = end + 1;
+    }
+    text += who.size() == 1 ? " waits at @" : " wait at @";
+    text += std::to_string(where.first) + "@";
+  }
+  uint32_t exited = launch.threads - live;
+  if (exited)
+    text += "; " + std::to_string(exited) + " of " + std::to_string(launch.threads) + " threads have exited";
+  return text;
+}
+
+} // namespace quern::runtime::emulated::nvidia

@@ -1,0 +1,164 @@
+//===- BlockRun.h - Runs the threads of one block -------------------------===//
+//
+// One host thread runs one block at a time: its GPU threads are fibres, and a fibre runs until it has to
+// wait. Only three things wait: a block barrier (PTX ISA 9.7.13, "bar", "barrier"), a collective of a warp
+// ("shfl.sync" and its like, which wait for all non-exited threads of their member mask), and `activemask`,
+// which stands still until the warp has nothing else to do and then answers the threads that are with it.
+// When nothing can run and threads are left, that is a deadlock, and the fault says who waits where.
+//
+// The seed permutes the order of the warps and the first lane of each; results of a correct kernel do not
+// depend on it. The first fault ends the block.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QUERN_RUNTIME_EMULATED_NVIDIA_BLOCKRUN_H
+#define QUERN_RUNTIME_EMULATED_NVIDIA_BLOCKRUN_H
+
+#include "runtime/emulated/Machine.h"
+#include "runtime/emulated/nvidia/Fibre.h"
+#include "runtime/emulated/nvidia/SharedShadow.h"
+#include "runtime/emulated/nvidia/ThreadContext.h"
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+namespace quern::runtime::emulated::nvidia {
+
+/// Why a block ended early. |text| points to static storage.
+struct Fault {
+  enum Kind : uint8_t {
+    None,
+    OutOfBounds,   ///< |address|, |bytes|; |text| names the space
+    Misaligned,    ///< |address|, |bytes|
+    Race,          ///< |address| in shared memory, |other|
+    Uninitialised, ///< |address| in shared memory
+    Deadlock,      ///< |waiters| says who waits
+    Divergence,    ///< |text|, |other|
+    NotModelled,   ///< an instruction
+    Trap,          ///< the kernel executed trap or reached brkpt
+    StepLimit,     ///< the kernel does not end
+    Stopped,       ///< another block has failed
+    StackDepth,    ///< calls are nested too deeply, or local memory is used up
+    BadOperand,    ///< |text|: an operand has a value that the instruction does not allow
+  };
+  Kind kind = None;
+  uint32_t thread = 0, site = 0;
+  uint64_t address = 0, bytes = 0;
+  Conflict other;
+  const char *text = "";
+  std::string waiters;
+};
+
+/// How the threads of a block are to be run; the same for all blocks of a launch.
+struct BlockSetup {
+  KernelEntry entry = nullptr;
+  uint32_t threads = 1; ///< one-dimensional launches only: the threads of the block, x major
+  uint32_t shape[3] = {1, 1, 1};
+  uint32_t blocks[3] = {1, 1, 1};
+  const std::byte *parameters = nullptr;
+  uint64_t parameterBytes = 0, sharedBytes = 0, localBytes = 0;
+  uint32_t dynamicSharedBytes = 0;
+  uint32_t sites = 0;
+  uint32_t granuleBytes = 4; ///< of the shared-memory shadow
+  bool canWait = true;       ///< false: no instruction of the kernel waits, threads run one after the other
+  const GlobalMemory *memory = nullptr;
+  const GlobalMemory *constants = nullptr; ///< variables of the module
+  const RunOptions *options = nullptr;
+  const std::atomic<bool> *stop = nullptr; ///< set when another block has failed
+};
+
+class BlockRun {
+public:
+  /// Computes the results of one collective for the lanes in |lanes| from their |arguments| (by lane).
+  using Collective = void (*)(void *const *arguments, uint32_t lanes, ThreadContext *warp);
+  enum class BarrierOp : uint8_t { Sync, Arrive, Count, And, Or };
+
+  /// Makes room for the blocks of one launch. False when the host has no memory for them.
+  bool prepare(const BlockSetup &setup);
+  /// Runs block |index| to its end; adds to |counters|. A fault is left in `fault()`.
+  bool run(uint32_t index, RunCounters &counters);
+  const Fault &fault() const { return current; }
+
+  // What follows is called on a fibre, by translated code.
+
+  void barrier(ThreadContext *thread, uint32_t site, uint32_t id, uint32_t count, BarrierOp op, bool aligned,
+               uint32_t &value);
+  void collective(ThreadContext *thread, uint32_t site, uint32_t mask, Collective what, void *arguments);
+  void warpBarrier(ThreadContext *thread, uint32_t site, uint32_t mask);
+  uint32_t activeMask(ThreadContext *thread, uint32_t site);
+  /// Lets the others run; checks the step limit. |steps|: instructions of the running function so far.
+  void tick(ThreadContext *thread, uint32_t site, uint64_t steps);
+  [[noreturn]] void fail(ThreadContext *thread, const Fault &fault);
+  /// The thread ends here, inside of a function.
+  [[noreturn]] void exit(ThreadContext *thread) { finish(thread); }
+
+  const BlockSetup &setup() const { return launch; }
+  SharedShadow &sharedShadow() { return shadow; }
+  std::byte *sharedMemory() { return shared.data() + sharedPadding; }
+
+private:
+  static constexpr size_t sharedPadding = 128;
+
+  struct Barrier {
+    uint32_t arrived = 0, expected = 0, site = 0;
+    bool counted = false, arriveOnly = false;
+    BarrierOp op = BarrierOp::Sync;
+    uint32_t sum = 0;
+    std::vector<uint32_t> waiting;  ///< threads
+    std::vector<uint32_t> released; ///< shadow row of those that arrived without waiting
+  };
+  struct Pending {
+    uint32_t mask = 0, arrived = 0;
+    Collective what = nullptr;
+    bool isBarrier = false;
+    void *arguments[warpSize] = {};
+  };
+  struct Warp {
+    uint32_t ready = 0, gone = 0, parked = 0; ///< lanes; gone: exited, or beyond the block
+    uint32_t cursor = 0;                      ///< lane that is asked first
+    std::vector<Pending> pending;
+  };
+  enum class Wait : uint8_t { No, Barrier, Warp, Active };
+  struct ThreadState {
+    Wait wait = Wait::No;
+    uint32_t site = 0, detail = 0; ///< barrier number or member mask
+    uint32_t value = 0;            ///< result of what it waited for
+    bool aligned = false;
+    bool predicate = false;
+  };
+
+  static void enter(void *thread);
+  [[noreturn]] void finish(ThreadContext *thread);
+  void runOneByOne();
+  void block(ThreadContext *thread, Wait why, uint32_t site, uint32_t detail);
+  ThreadContext *next(uint32_t warp, bool leaveWarp);
+  void switchTo(ThreadContext *from, ThreadContext *to);
+  void releaseParked(uint32_t warp);
+  void wake(uint32_t thread) { warps[thread / warpSize].ready |= 1u << (thread % warpSize); }
+  void completeBarrier(Barrier &barrier);
+  void checkBarriers();
+  bool completePending(Warp &warp, size_t index);
+  std::string describeWaiters() const;
+  void start(uint32_t index);
+
+  BlockSetup launch;
+  BlockContext context;
+  FibreStacks stacks;
+  SharedShadow shadow;
+  std::vector<ThreadContext> threads;
+  std::vector<ThreadState> states;
+  std::vector<Warp> warps;
+  std::vector<uint32_t> warpOrder, warpPlace; ///< permutation by seed and its inverse
+  uint32_t firstLane = 0;
+  std::vector<Barrier> barriers;
+  std::vector<std::byte> shared, local;
+  std::vector<SiteCache> caches;
+  uint32_t live = 0;
+  uint64_t barrierCount = 0;
+  void *mainStack = nullptr;
+  Fault current;
+};
+
+} // namespace quern::runtime::emulated::nvidia
+
+#endif // QUERN_RUNTIME_EMULATED_NVIDIA_BLOCKRUN_H

@@ -1,0 +1,48 @@
+//===- DeviceCalls.h - What translated code calls -------------------------===//
+//
+// Functions that translated code reaches by address: everything that waits, fails, or is too large to be
+// written out at every instruction. Their names and addresses are listed in one table; the translator names
+// them.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QUERN_RUNTIME_EMULATED_NVIDIA_DEVICECALLS_H
+#define QUERN_RUNTIME_EMULATED_NVIDIA_DEVICECALLS_H
+
+#include <cstdint>
+#include <span>
+
+namespace quern::runtime::emulated::nvidia {
+
+struct DeviceCall {
+  const char *name;
+  void *address;
+};
+
+/// Every function that translated code may call: memory and faults (DeviceCallsMemory.cpp), what waits
+/// (DeviceCallsWarp.cpp), arithmetic (Arithmetic.cpp).
+std::span<const DeviceCall> memoryCalls();
+std::span<const DeviceCall> warpCalls();
+std::span<const DeviceCall> arithmeticCalls();
+
+/// Operations of `quernShuffle` and `quernVote`; numbers are shared with the translator.
+enum class ShuffleMode : uint32_t { Up, Down, Butterfly, Index };
+enum class VoteMode : uint32_t { All, Any, Uniform, Ballot };
+enum class ReduxOp : uint32_t {
+  Add,
+  MinSigned,
+  MinUnsigned,
+  MaxSigned,
+  MaxUnsigned,
+  And,
+  Or,
+  Xor,
+  MinFloat,
+  MaxFloat
+};
+
+/// Flags of an access.
+enum AccessFlags : uint32_t { AccessWrite = 1, AccessStrong = 2, AccessAtomic = 4 };
+
+} // namespace quern::runtime::emulated::nvidia
+
+#endif // QUERN_RUNTIME_EMULATED_NVIDIA_DEVICECALLS_H

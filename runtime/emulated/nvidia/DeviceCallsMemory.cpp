@@ -1,0 +1,179 @@
+//===- DeviceCallsMemory.cpp - Memory accesses out of line ----------------===//
+
+#include "runtime/emulated/nvidia/Arithmetic.h"
+#include "runtime/emulated/nvidia/BlockRun.h"
+#include "runtime/emulated/nvidia/DeviceCalls.h"
+
+#include <atomic>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+namespace quern::runtime::emulated::nvidia {
+
+namespace {
+
+[[noreturn]] void failAt(ThreadContext *thread, uint32_t site, Fault::Kind kind, uint64_t address,
+                         uint64_t bytes, const char *text) {
+  Fault fault;
+  fault.kind = kind;
+  fault.site = site;
+  fault.address = address;
+  fault.bytes = bytes;
+  fault.text = text;
+  thread->block->run->fail(thread, fault);
+}
+
+/// Checks an access to shared memory and notes it. |stored|: what will be written, or null.
+std::byte *sharedAccess(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes,
+                        uint32_t flags, const void *stored) {
+  BlockContext &block = *thread->block;
+  if (address > block.sharedBytes || bytes > block.sharedBytes - address)
+    failAt(thread, site, Fault::OutOfBounds, address, bytes, "shared");
+  if (address & (bytes - 1))
+    failAt(thread, site, Fault::Misaligned, address, bytes, "shared");
+  std::byte *place = block.shared + address;
+  BlockRun &run = *block.run;
+  if (!run.setup().options->sanitize)
+    return place;
+  SharedShadow &shadow = run.sharedShadow();
+  bool strong = flags & AccessStrong;
+  Conflict conflict;
+  if (flags & AccessWrite) {
+    bool same = stored && std::memcmp(stored, place, bytes) == 0;
+    conflict = shadow.write(thread->linear, site, address, bytes, strong, same);
+  } else {
+    conflict = shadow.read(thread->linear, site, address, bytes, strong);
+  }
+  if (conflict.kind != Conflict::None) {
+    Fault fault;
+    fault.kind = conflict.kind == Conflict::Uninitialised ? Fault::Uninitialised : Fault::Race;
+    fault.site = site;
+    fault.address = address;
+    fault.bytes = bytes;
+    fault.other = conflict;
+    run.fail(thread, fault);
+  }
+  return place;
+}
+
+} // namespace
+
+extern "C" {
+
+/// Finds the host memory of a global or generic address and remembers the allocation for this instruction.
+static void *quernResolve(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes,
+                          uint32_t flags, bool isGeneric) {
+  BlockContext &block = *thread->block;
+  BlockRun &run = *block.run;
+  const BlockSetup &setup = run.setup();
+  if (isGeneric && address - sharedWindow < windowBytes)
+    return sharedAccess(thread, site, address - sharedWindow, bytes, flags, nullptr);
+  bool misaligned = (address & (bytes - 1)) && (setup.options->sanitize || (flags & AccessAtomic));
+  if (isGeneric && address - localWindow < windowBytes) {
+    uint64_t offset = address - localWindow;
+    if (offset > thread->localTop || bytes > thread->localTop - offset)
+      failAt(thread, site, Fault::OutOfBounds, offset, bytes, "local");
+    if (misaligned)
+      failAt(thread, site, Fault::Misaligned, offset, bytes, "local");
+    return thread->local + offset;
+  }
+  auto find = [&](const GlobalMemory &memory) {
+    uint64_t base = 0, size = 0;
+    if (!memory.find(address, base, size) || bytes > size - (address - base))
+      return false;
+    if (size >= bytes)
+      block.caches[site] = {base, size - bytes + 1};
+    return true;
+  };
+  bool found = find(*setup.memory) || find(*setup.constants);
+  if (!found && isGeneric && !(flags & AccessWrite)) {
+    // A kernel parameter whose address was taken.
+    auto begin = reinterpret_cast<uint64_t>(setup.parameters);
+    found = address >= begin && address - begin <= setup.parameterBytes &&
+            bytes <= setup.parameterBytes - (address - begin);
+  }
+  if (!found)
+    failAt(thread, site, Fault::OutOfBounds, address, bytes, "global");
+  if (misaligned)
+    failAt(thread, site, Fault::Misaligned, address, bytes, "global");
+  return reinterpret_cast<void *>(address);
+}
+
+static void *quernSharedAccess(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes,
+                               uint32_t flags, const void *stored) {
+  return sharedAccess(thread, site, address, bytes, flags, stored);
+}
+
+static void quernSharedFault(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes) {
+  bool inside = address <= thread->block->sharedBytes && bytes <= thread->block->sharedBytes - address;
+  failAt(thread, site, inside ? Fault::Misaligned : Fault::OutOfBounds, address, bytes, "shared");
+}
+
+static void quernLocalFault(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes) {
+  bool inside = address <= thread->localTop && bytes <= thread->localTop - address;
+  failAt(thread, site, inside ? Fault::Misaligned : Fault::OutOfBounds, address, bytes, "local");
+}
+
+static void quernStackDepth(ThreadContext *thread, uint32_t site) {
+  failAt(thread, site, Fault::StackDepth, 0, 0, "");
+}
+static void quernNotModelled(ThreadContext *thread, uint32_t site) {
+  failAt(thread, site, Fault::NotModelled, 0, 0, "");
+}
+static void quernTrap(ThreadContext *thread, uint32_t site) { failAt(thread, site, Fault::Trap, 0, 0, ""); }
+static void quernBadOperand(ThreadContext *thread, uint32_t site, const char *text) {
+  failAt(thread, site, Fault::BadOperand, 0, 0, text);
+}
+
+/// flags: low 4 bits f32, f64, f16, bf16; next 4 add, min, max; 0x100 two lanes; 0x200 flush subnormals.
+static uint64_t quernAtomicFloat(void *place, uint64_t value, uint32_t flags) {
+  uint32_t kind = flags & 15, op = flags >> 4 & 15;
+  auto apply = [&](uint64_t old) -> uint64_t {
+    if (kind == 0) {
+      auto flush = [&](float x) {
+        return (flags & 0x200) && std::abs(x) < 0x1p-126f ? std::copysign(0.0f, x) : x;
+      };
+      float sum = flush(flush(std::bit_cast<float>(static_cast<uint32_t>(old))) +
+                        flush(std::bit_cast<float>(static_cast<uint32_t>(value))));
+      return sum != sum ? 0x7FFFFFFF : std::bit_cast<uint32_t>(sum);
+    }
+    if (kind == 1)
+      return std::bit_cast<uint64_t>(std::bit_cast<double>(old) + std::bit_cast<double>(value));
+    HalfOp half = op == 0 ? HalfOp::Add : op == 1 ? HalfOp::Min : HalfOp::Max;
+    uint32_t what = static_cast<uint32_t>(half) | (kind == 3 ? HalfIsBF16 : 0u);
+    uint64_t result = halfArithmetic(what, static_cast<uint16_t>(old), static_cast<uint16_t>(value), 0);
+    if (flags & 0x100)
+      result |= uint64_t(halfArithmetic(what, static_cast<uint16_t>(old >> 16),
+                                        static_cast<uint16_t>(value >> 16), 0))
+                << 16;
+    return result;
+  };
+  auto exchange = [&](auto zero) -> uint64_t {
+    std::atomic_ref<decltype(zero)> word(*static_cast<decltype(zero) *>(place));
+    auto old = word.load();
+    while (!word.compare_exchange_weak(old, static_cast<decltype(zero)>(apply(old)))) {
+    }
+    return old;
+  };
+  if (kind == 1)
+    return exchange(uint64_t(0));
+  return kind == 0 || (flags & 0x100) ? exchange(uint32_t(0)) : exchange(uint16_t(0));
+}
+
+} // extern "C"
+
+std::span<const DeviceCall> memoryCalls() {
+#define QUERN_CALL(name)                                                                                     \
+  {                                                                                                          \
+    #name, reinterpret_cast<void *>(&name)                                                                   \
+  }
+  static const DeviceCall calls[] = {
+      QUERN_CALL(quernResolve),    QUERN_CALL(quernSharedAccess), QUERN_CALL(quernSharedFault),
+      QUERN_CALL(quernLocalFault), QUERN_CALL(quernStackDepth),   QUERN_CALL(quernNotModelled),
+      QUERN_CALL(quernTrap),       QUERN_CALL(quernBadOperand),   QUERN_CALL(quernAtomicFloat)};
+#undef QUERN_CALL
+  return calls;
+}
+
+} // namespace quern::runtime::emulated::nvidia

@@ -1,0 +1,35 @@
+//===- Jit.h - Host code for kernels --------------------------------------===//
+//
+// Compiles kernel images for the processor that this runs on, through LLVM's ORC, and keeps the code for as
+// long as the Jit lives. One Jit serves all modules of a machine; it is safe to use from several threads.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QUERN_RUNTIME_EMULATED_NVIDIA_JIT_H
+#define QUERN_RUNTIME_EMULATED_NVIDIA_JIT_H
+
+#include "runtime/emulated/nvidia/KernelImage.h"
+#include "runtime/emulated/nvidia/ThreadContext.h"
+#include "support/Status.h"
+
+#include <memory>
+
+namespace quern::runtime::emulated::nvidia {
+
+class Jit {
+public:
+  /// Exit::CompileFailed "E-EMULATED-JIT" with LLVM's text where LLVM cannot compile for this host.
+  static Expected<std::unique_ptr<Jit>> create();
+  ~Jit();
+
+  /// Host code of |image|; see `translate` for |sanitize|.
+  Expected<KernelEntry> compile(const KernelImage &image, bool sanitize);
+
+private:
+  struct Detail;
+  explicit Jit(std::unique_ptr<Detail> detail);
+  std::unique_ptr<Detail> detail;
+};
+
+} // namespace quern::runtime::emulated::nvidia
+
+#endif // QUERN_RUNTIME_EMULATED_NVIDIA_JIT_H

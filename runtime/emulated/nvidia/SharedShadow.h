@@ -1,0 +1,83 @@
+//===- SharedShadow.h - Who touched which shared word, and when -----------===//
+//
+// Finds data races in shared memory (PTX ISA 8, memory consistency model: two accesses conflict when they
+// overlap, one writes, and neither happens before the other). Happens-before comes from barriers alone:
+//
+//   * each thread has a clock that advances whenever it takes part in a barrier;
+//   * a barrier makes the clocks of those who arrived known to those who waited;
+//   * an access by thread u at clock c happens before what thread t does now if t knows a clock of u that is
+//   at
+//     least c.
+//
+// After a barrier of the whole block everybody knows the same clocks, and one array holds them. Barriers of a
+// part of the block (named barriers with a count, bar.warp.sync) need a row per thread; the rows are made
+// when the first such barrier is seen. Each granule of memory keeps its last writer and its last two readers.
+// Granules are as large as the smallest access of the kernel, so that neighbours never look like conflicts.
+//
+// Two threads that store the same value to the same place without an order are not reported: programs that
+// distribute a value over threads with replication do so, and the result does not depend on the order.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QUERN_RUNTIME_EMULATED_NVIDIA_SHAREDSHADOW_H
+#define QUERN_RUNTIME_EMULATED_NVIDIA_SHAREDSHADOW_H
+
+#include "runtime/emulated/nvidia/ThreadContext.h"
+
+#include <span>
+#include <vector>
+
+namespace quern::runtime::emulated::nvidia {
+
+/// The other side of a conflict.
+struct Conflict {
+  enum Kind : uint8_t { None, WriteRead, ReadWrite, WriteWrite, Uninitialised } kind = None;
+  uint32_t thread = 0, site = 0;
+};
+
+class SharedShadow {
+public:
+  /// Forgets everything: a block of |threads| threads with |bytes| of shared memory starts.
+  void reset(uint32_t threads, uint64_t bytes, uint32_t granuleBytes, bool findUninitialised);
+
+  /// Notes an access that is inside the memory. |strong|: atomic, volatile or with a memory-order qualifier;
+  /// two strong accesses do not conflict. |same|: the bytes written equal those that are there.
+  Conflict read(uint32_t thread, uint32_t site, uint64_t offset, uint32_t bytes, bool strong);
+  Conflict write(uint32_t thread, uint32_t site, uint64_t offset, uint32_t bytes, bool strong, bool same);
+
+  /// Every thread of the block has met every other.
+  void meetAll();
+  /// What |thread| knows now is added to |row| (made as needed), and its clock advances.
+  void release(uint32_t thread, std::vector<uint32_t> &row);
+  /// The threads of |who| have met each other, and know what |released| holds (empty: nothing more).
+  void meet(std::span<const uint32_t> who, std::span<const uint32_t> released);
+
+private:
+  struct Access {
+    uint32_t clock = 0; ///< 0: no such access
+    uint16_t thread = 0;
+    uint16_t strong = 0;
+    uint32_t site = 0;
+  };
+  struct Granule {
+    Access writer, readers[2];
+  };
+
+  bool before(const Access &access, uint32_t thread) const {
+    if (access.thread == thread || access.clock <= known[access.thread])
+      return true;
+    return !rows.empty() && access.clock <= rows[size_t(thread) * threads + access.thread];
+  }
+  void needRows();
+
+  uint32_t threads = 0, shift = 0;
+  bool findUninitialised = false;
+  std::vector<Granule> granules;
+  std::vector<uint32_t> clocks; ///< by thread
+  std::vector<uint32_t> known;  ///< by thread: the clock that the whole block knows
+  std::vector<uint32_t> rows;   ///< [knower][thread], empty until needed
+  std::vector<uint32_t> joined; ///< scratch row
+};
+
+} // namespace quern::runtime::emulated::nvidia
+
+#endif // QUERN_RUNTIME_EMULATED_NVIDIA_SHAREDSHADOW_H

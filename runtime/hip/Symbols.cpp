@@ -52,7 +52,7 @@ Expected<std::shared_ptr<const Symbols>> Symbols::load() {
       cause = text;
   }
   if (!library)
-    return noLibrary("libamdhip64.so.7, .6 or .5", cause,
+    return noLibrary("libamdhip64.so.7, .6 or .5", cause.empty() ? "none is installed" : cause,
                      "package hip-runtime-amd of ROCm, or libamdhip64-5");
   void *hsa = openLibrary(hsaName); // already in the process, as libamdhip64 needs it
   if (!hsa) {

@@ -1,0 +1,269 @@
+//===- ShimDevice.cpp -----------------------------------------------------===//
+#include "tests/conformance/shims/ShimDevice.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace quern::shim {
+
+using runtime::Argument;
+using runtime::ArgumentKind;
+
+std::string textSetting(const char *name, const std::string &otherwise) {
+  const char *value = getenv((std::string("QUERN_SHIM_") + name).c_str());
+  return value && *value ? value : otherwise;
+}
+
+long setting(const char *name, long otherwise) {
+  return strtol(textSetting(name, std::to_string(otherwise)).c_str(), nullptr, 10);
+}
+
+ShimDevice &ShimDevice::get() {
+  static ShimDevice instance;
+  return instance;
+}
+
+void ShimDevice::violation(const std::string &call, const std::string &text) {
+  std::lock_guard lock(mutex);
+  violations += call + ": " + text + "\n";
+}
+
+Result ShimDevice::allocate(void **out, size_t bytes) {
+  std::lock_guard lock(mutex);
+  *out = nullptr;
+  if (bytes == 0)
+    return invalidValue;
+  const auto limit = static_cast<uint64_t>(setting("MEMORY", 4l << 30));
+  if (bytes > limit || used > limit - bytes)
+    return outOfMemory;
+  void *address = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+  if (!address)
+    return outOfMemory;
+  memset(address, 0xA5, bytes);
+  allocations[address] = bytes;
+  memory.add(reinterpret_cast<uint64_t>(address), bytes);
+  used += bytes;
+  *out = address;
+  return success;
+}
+
+Result ShimDevice::release(const char *call, void *address) {
+  std::lock_guard lock(mutex);
+  auto found = allocations.find(address);
+  if (found == allocations.end()) {
+    violation(call, "releases what is not allocated");
+    return invalidValue;
+  }
+  if (!operations.empty())
+    violation(call, "releases memory while work is queued");
+  used -= found->second;
+  memory.remove(reinterpret_cast<uint64_t>(address));
+  memset(address, 0xDD, found->second);
+  std::free(address);
+  allocations.erase(found);
+  return success;
+}
+
+Result ShimDevice::allocatePageLocked(void **out, size_t bytes) {
+  std::lock_guard lock(mutex);
+  *out = std::malloc(bytes);
+  if (*out)
+    pageLocked[*out] = bytes;
+  return *out ? success : outOfMemory;
+}
+
+Result ShimDevice::releasePageLocked(const char *call, void *address) {
+  std::lock_guard lock(mutex);
+  if (pageLocked.erase(address) == 0) {
+    violation(call, "releases what is not allocated");
+    return invalidValue;
+  }
+  if (!operations.empty())
+    violation(call, "releases page-locked memory while work is queued");
+  std::free(address);
+  return success;
+}
+
+bool ShimDevice::isDeviceMemory(const char *call, const void *address, size_t bytes) {
+  if (memory.contains(reinterpret_cast<uint64_t>(address), bytes))
+    return true;
+  violation(call, std::to_string(bytes) + " bytes are not inside one allocation");
+  return false;
+}
+
+Result ShimDevice::queue(std::function<Result()> operation) {
+  operations.push_back(std::move(operation));
+  return success;
+}
+
+Result ShimDevice::queueCopyIn(const char *call, void *to, const void *from, size_t bytes) {
+  std::lock_guard lock(mutex);
+  if (fault)
+    return fault;
+  if (!isDeviceMemory(call, to, bytes))
+    return invalidValue;
+  return queue([=] { return memcpy(to, from, bytes), success; });
+}
+
+Result ShimDevice::queueCopyOut(const char *call, void *to, const void *from, size_t bytes) {
+  std::lock_guard lock(mutex);
+  if (fault)
+    return fault;
+  if (!isDeviceMemory(call, from, bytes))
+    return invalidValue;
+  return queue([=] { return memcpy(to, from, bytes), success; });
+}
+
+Result ShimDevice::queueFill(const char *call, void *to, uint8_t value, size_t bytes) {
+  std::lock_guard lock(mutex);
+  if (fault)
+    return fault;
+  if (!isDeviceMemory(call, to, bytes))
+    return invalidValue;
+  return queue([=] { return memset(to, value, bytes), success; });
+}
+
+Result ShimDevice::queueLaunch(const char *call, Function *function, const uint32_t grid[3],
+                               const uint32_t block[3], uint32_t sharedBytes, void **parameters) {
+  std::lock_guard lock(mutex);
+  if (fault)
+    return fault;
+  if (!function || modules.find(function->module) == modules.end()) {
+    violation(call, "the kernel's module is not loaded");
+    return invalidHandle;
+  }
+  if (grid[0] == 0 || block[0] == 0 || grid[1] != 1 || grid[2] != 1 || block[1] != 1 || block[2] != 1)
+    return invalidValue;
+  if (sharedBytes > function->dynamicAllowed)
+    return invalidValue; // more than was asked for
+  if (!function->program)
+    return notSupported;
+  std::vector<Argument> arguments;
+  for (ArgumentKind kind : function->program->parameters()) {
+    const void *parameter = parameters[arguments.size()];
+    uint64_t bits = 0;
+    const bool isWide = kind == ArgumentKind::Pointer || kind == ArgumentKind::I64;
+    memcpy(&bits, parameter, isWide ? 8 : 4);
+    if (kind == ArgumentKind::Pointer && !memory.contains(bits, 1))
+      violation(call, "argument " + std::to_string(arguments.size()) + " of `" + function->name +
+                          "` points into no allocation");
+    arguments.push_back({kind, bits});
+  }
+  runtime::LaunchShape shape;
+  shape.blocks = grid[0];
+  shape.threads = block[0];
+  shape.sharedBytes = sharedBytes;
+  return queue([this, function, shape, arguments = std::move(arguments)] {
+    runtime::emulated::RunCounters counters;
+    std::vector<runtime::emulated::Finding> findings;
+    Status status = function->program->run(shape, arguments, memory, {}, counters, findings);
+    if (status.ok())
+      return success;
+    fprintf(stderr, "shim: %s\n", status.message().c_str());
+    return illegalAddress;
+  });
+}
+
+Result ShimDevice::synchronize() {
+  std::lock_guard lock(mutex);
+  for (size_t i = 0; i < operations.size() && !fault; ++i)
+    fault = operations[i]();
+  operations.clear();
+  return fault;
+}
+
+Result ShimDevice::load(runtime::emulated::Machine *machine, std::span<const std::byte> code, Module **out,
+                        std::string &log) {
+  std::lock_guard lock(mutex);
+  auto module = std::make_unique<Module>();
+  module->text.assign(reinterpret_cast<const char *>(code.data()), code.size());
+  if (machine) {
+    auto programs = machine->load(code);
+    if (!programs.ok()) {
+      log = programs.error().message();
+      return invalidImage;
+    }
+    module->programs = std::move(*programs);
+  }
+  *out = module.get();
+  modules[module.get()] = std::move(module);
+  return success;
+}
+
+Result ShimDevice::unload(const char *call, Module *module) {
+  std::lock_guard lock(mutex);
+  if (!operations.empty())
+    violation(call, "unloads code while work is queued");
+  if (modules.erase(module) == 0) {
+    violation(call, "unloads what is not loaded");
+    return invalidHandle;
+  }
+  return success;
+}
+
+Result ShimDevice::find(Module *module, const char *name, Function **out) {
+  std::lock_guard lock(mutex);
+  if (modules.find(module) == modules.end())
+    return invalidHandle;
+  auto program = module->programs.find(name);
+  const bool known = module->programs.empty() ? *name != 0 && module->text.find(name) != std::string::npos
+                                              : program != module->programs.end();
+  if (!known)
+    return notFound;
+  std::unique_ptr<Function> &function = module->functions[name];
+  if (!function) {
+    function = std::make_unique<Function>();
+    function->module = module;
+    function->name = name;
+    function->program = module->programs.empty() ? nullptr : program->second.get();
+  }
+  *out = function.get();
+  return success;
+}
+
+void *ShimDevice::createStream() {
+  std::lock_guard lock(mutex);
+  auto stream = std::make_unique<char>();
+  void *handle = stream.get();
+  streams[handle] = std::move(stream);
+  return handle;
+}
+
+Result ShimDevice::destroyStream(const char *call, void *stream) {
+  std::lock_guard lock(mutex);
+  if (!operations.empty())
+    violation(call, "destroys a queue that is not empty");
+  if (streams.erase(stream) == 0) {
+    violation(call, "destroys what is no queue");
+    return invalidHandle;
+  }
+  return success;
+}
+
+std::string ShimDevice::report() {
+  std::lock_guard lock(mutex);
+  std::string text = std::move(violations);
+  violations.clear();
+  if (fault) // after a fault nothing can be released, as on the device
+    return text;
+  auto left = [&](size_t count, const char *what) {
+    if (count != 0)
+      text += std::to_string(count) + " " + what + " left\n";
+  };
+  left(allocations.size(), "allocations");
+  left(pageLocked.size(), "page-locked allocations");
+  left(modules.size(), "modules");
+  left(streams.size(), "queues");
+  left(static_cast<size_t>(contexts), "contexts");
+  left(operations.size(), "queued operations");
+  return text;
+}
+
+} // namespace quern::shim
+
+const char *quernShimReport() {
+  static std::string text;
+  text = quern::shim::ShimDevice::get().report();
+  return text.c_str();
+}

@@ -160,14 +160,14 @@ float Packed::scaleAt(int64_t row, int64_t blockColumn) const {
   return decodeE8M0(std::to_integer<uint8_t>(scales[index]));
 }
 
-void Packed::readRow(int64_t row, float *to) const {
+void Packed::readRow(int64_t row, float *to, ElementType rounded) const {
   readCodes(row, to);
   if (!isBlockScaled())
     return;
   for (int64_t begin = 0, b = 0; begin < columns(); begin += block[1], ++b) {
     float scale = scaleAt(row, b);
     for (int64_t i = begin; i < std::min(columns(), begin + block[1]); ++i)
-      to[i] = roundToBf16(to[i] * scale);
+      to[i] = roundTo(rounded, to[i] * scale);
   }
 }
 
@@ -176,10 +176,10 @@ Tensor Packed::unpack(ElementType resultType) const {
   if (shape.size() == 1) {
     Packed row = *this;
     row.shape = {1, shape[0]};
-    row.readRow(0, tensor.values.data());
+    row.readRow(0, tensor.values.data(), resultType);
   } else if (shape.size() == 2) {
     for (int64_t i = 0; i < rows(); ++i)
-      readRow(i, tensor.values.data() + i * columns());
+      readRow(i, tensor.values.data() + i * columns(), resultType);
   } else {
     int64_t each = elementCount(shape) / shape[0];
     for (int64_t i = 0; i < shape[0]; ++i) {

@@ -72,10 +72,10 @@ struct Packed {
   Packed slice(int64_t index) const;
   /// Row |row| of a matrix, one float per column: the codes' values *without* scales.
   void readCodes(int64_t row, float *to) const;
-  /// Row |row| of a matrix: values; of a block-scaled one the product in fp32, rounded to bf16.
-  void readRow(int64_t row, float *to) const;
+  /// Row |row| of a matrix: values; of a block-scaled one the product in fp32, rounded to |rounded|.
+  void readRow(int64_t row, float *to, ElementType rounded = ElementType::BF16) const;
   float scaleAt(int64_t row, int64_t blockColumn) const;
-  /// The whole as a tensor of |type|, values as `readRow` gives them; any rank from 1 on.
+  /// The whole as a tensor of |type|, any rank from 1 on; codes times scales are rounded once, to |type|.
   Tensor unpack(ElementType type) const;
 };
 

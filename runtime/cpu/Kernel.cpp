@@ -20,10 +20,20 @@ constexpr uint16_t ownMachine = EM_X86_64;
 constexpr uint16_t ownMachine = EM_NONE;
 #endif
 
-Status systemRefuses(const char *call) {
+Status notLoadable(std::string cause, const char *remedy) {
   return Status::error(Exit::Resource, "E-CODE-NOT-LOADABLE", "the system does not let CPU code be loaded")
-      .cause(std::string(call) + ": " + strerror(errno))
-      .remedy("allow executable anonymous files (sysctl vm.memfd_noexec=0)");
+      .cause(std::move(cause))
+      .remedy(remedy);
+}
+
+constexpr const char *allowAnonymousCode = "allow executable anonymous files (sysctl vm.memfd_noexec=0)";
+
+/// From the error of the last system call.
+Status systemRefuses() {
+  const char *remedy = errno == EMFILE || errno == ENFILE ? "raise the limit of open files (ulimit -n)"
+                       : errno == ENOSPC || errno == ENOMEM || errno == EFBIG ? "free some memory"
+                                                                              : allowAnonymousCode;
+  return notLoadable(std::string("memfd_create: ") + strerror(errno), remedy);
 }
 
 /// An anonymous file of |code|, or -1 with the error in errno.
@@ -54,7 +64,7 @@ Expected<std::unique_ptr<Module>> CpuModule::create(std::span<const std::byte> c
   QUERN_ASSIGN_OR_RETURN([[maybe_unused]] auto checked, readElfSegments(code, ownMachine, "CPU"));
   int file = writeAnonymousFile(code);
   if (file < 0)
-    return systemRefuses("memfd_create");
+    return systemRefuses();
   std::string path = "/proc/self/fd/" + std::to_string(file);
   void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) {
@@ -63,10 +73,7 @@ Expected<std::unique_ptr<Module>> CpuModule::create(std::span<const std::byte> c
     close(file);
     if (cause.find("Permission denied") != std::string::npos ||
         cause.find("Operation not permitted") != std::string::npos)
-      return Status::error(Exit::Resource, "E-CODE-NOT-LOADABLE",
-                           "the system does not let CPU code be loaded")
-          .cause(cause)
-          .remedy("allow executable anonymous files (sysctl vm.memfd_noexec=0)");
+      return notLoadable(std::move(cause), allowAnonymousCode);
     return codeDamaged("CPU", cause);
   }
   return std::unique_ptr<Module>(new CpuModule(file, library));

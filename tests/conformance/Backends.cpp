@@ -5,6 +5,8 @@ namespace quern::conformance {
 
 namespace {
 
+constexpr const char *noFile = "code is not loaded through a file";
+
 const BackendUnderTest backends[] = {
     {"cpu",
      "cpu",
@@ -18,21 +20,40 @@ const BackendUnderTest backends[] = {
      "kernels.ptx",
      64,
      false,
-     {{"DeviceThatHsaDoesNotShow", "no second library tells facts"}},
+     {{"LimitOfOpenFilesIsSaid", noFile}, {"DeviceThatHsaDoesNotShow", "no second library tells facts"}},
      {}},
     {"hip",
      "hip:0",
      "kernels-%a.co",
      64,
      false,
-     {{"DriverOlderThanThePtxNamesBothVersions", "code objects have no version that depends on the driver"},
+     {{"LimitOfOpenFilesIsSaid", noFile},
+      {"DriverOlderThanThePtxNamesBothVersions", "code objects have no version that depends on the driver"},
       {"DriverThatIsTooOldForAll", "HIP has the entry points or it has not"},
       {"DriverWithoutAssembler", "nothing is assembled"},
       {"AssemblersWordsAreTheCause", "nothing is assembled"}},
      {}},
-    {"emulated-nvidia", "emulated:nvidia:sm_90a", "kernels.ptx", 64, false, {}, {}},
-    {"emulated-gfx942", "emulated:amd:gfx942", "kernels-gfx942.co", 64, false, {}, {}},
-    {"emulated-gfx1201", "emulated:amd:gfx1201", "kernels-gfx1201.co", 64, false, {}, {}},
+    {"emulated-nvidia",
+     "emulated:nvidia:sm_90a",
+     "kernels.ptx",
+     64,
+     false,
+     {{"LimitOfOpenFilesIsSaid", noFile}},
+     {}},
+    {"emulated-gfx942",
+     "emulated:amd:gfx942",
+     "kernels-gfx942.co",
+     64,
+     false,
+     {{"LimitOfOpenFilesIsSaid", noFile}},
+     {}},
+    {"emulated-gfx1201",
+     "emulated:amd:gfx1201",
+     "kernels-gfx1201.co",
+     64,
+     false,
+     {{"LimitOfOpenFilesIsSaid", noFile}},
+     {}},
 };
 
 } // namespace

@@ -2,6 +2,7 @@
 #include "tests/conformance/ConformanceTest.h"
 
 #include <algorithm>
+#include <sys/resource.h>
 
 namespace quern::conformance {
 namespace {
@@ -47,6 +48,20 @@ TEST_F(Launch, DamagedCodeIsRefused) {
     EXPECT_FALSE(loaded.error().causeText().empty());
   }
   addAndCompare(100, 1); // the device goes on
+}
+
+TEST_F(Launch, LimitOfOpenFilesIsSaid) {
+  const std::vector<std::byte> bytes = code();
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit none = before;
+  none.rlim_cur = 0;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  Status refused = device->load(bytes).takeError();
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_ERROR(refused, Exit::Resource, "E-CODE-NOT-LOADABLE");
+  EXPECT_NE(refused.remedyText().find("ulimit"), std::string::npos) << refused.message();
+  addAndCompare(100, 2);
 }
 
 TEST_F(Launch, MissingKernelIsNamed) {

@@ -1,0 +1,146 @@
+//===- Decoder.cpp - Drives LLVM's disassembler ---------------------------===//
+//
+// See Decoder.h.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/emulated/amd/Decoder.h"
+
+#include "runtime/emulated/amd/Wave.h"
+
+#include <llvm/MC/MCAsmInfo.h>
+#include <llvm/MC/MCContext.h>
+#include <llvm/MC/MCDisassembler/MCDisassembler.h>
+#include <llvm/MC/MCInst.h>
+#include <llvm/MC/MCInstPrinter.h>
+#include <llvm/MC/MCInstrInfo.h>
+#include <llvm/MC/MCRegisterInfo.h>
+#include <llvm/MC/MCSubtargetInfo.h>
+#include <llvm/MC/TargetRegistry.h>
+#include <llvm/Support/TargetSelect.h>
+#include <llvm/Support/raw_ostream.h>
+
+#include <mutex>
+
+namespace quern::runtime::emulated::amd {
+namespace {
+
+void notModelled(Wave &wave, const Instruction &) { wave.notModelled("no handler for this instruction"); }
+void noInstruction(Wave &wave, const Instruction &) {
+  wave.notModelled("these bytes are no instruction of the target");
+}
+
+std::string trimmed(const std::string &text) {
+  std::string result;
+  for (char c : text) // the printer separates with tabs
+    result += c == '\t' || c == '\n' ? ' ' : c;
+  size_t first = result.find_first_not_of(' '), last = result.find_last_not_of(' ');
+  return first == std::string::npos ? std::string() : result.substr(first, last - first + 1);
+}
+
+} // namespace
+
+Expected<DecodedCode> decode(const TargetFacts &target, std::span<const uint8_t> code, uint64_t address) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    LLVMInitializeAMDGPUTargetInfo();
+    LLVMInitializeAMDGPUTargetMC();
+    LLVMInitializeAMDGPUDisassembler();
+  });
+  auto failure = [&](const std::string &cause) {
+    return Status::error(Exit::Unexpected, "E-EMULATED-CODE", "cannot disassemble code for " + target.name)
+        .cause(cause);
+  };
+  llvm::Triple triple("amdgcn-amd-amdhsa");
+  std::string message;
+  const llvm::Target *llvmTarget = llvm::TargetRegistry::lookupTarget(triple, message);
+  if (!llvmTarget)
+    return failure(message);
+  std::unique_ptr<llvm::MCRegisterInfo> registers(llvmTarget->createMCRegInfo(triple));
+  llvm::MCTargetOptions options;
+  std::unique_ptr<llvm::MCAsmInfo> asmInfo(llvmTarget->createMCAsmInfo(*registers, triple, options));
+  std::unique_ptr<llvm::MCInstrInfo> instrInfo(llvmTarget->createMCInstrInfo());
+  std::unique_ptr<llvm::MCSubtargetInfo> subtarget(
+      llvmTarget->createMCSubtargetInfo(triple, target.name, ""));
+  if (!registers || !asmInfo || !instrInfo || !subtarget)
+    return failure("the library has no AMDGPU target");
+  llvm::MCContext context(triple, asmInfo.get(), registers.get(), subtarget.get());
+  std::unique_ptr<llvm::MCDisassembler> disassembler(llvmTarget->createMCDisassembler(*subtarget, context));
+  std::unique_ptr<llvm::MCInstPrinter> printer(llvmTarget->createMCInstPrinter(
+      triple, asmInfo->getAssemblerDialect(), *asmInfo, *instrInfo, *registers));
+  if (!disassembler || !printer)
+    return failure("the library has no AMDGPU disassembler");
+
+  DecodedCode result;
+  result.indexByDword.assign(code.size() / 4 + 1, -1);
+  std::vector<int64_t> distances; // branches: dwords after the next instruction
+  std::vector<uint64_t> ends;
+  llvm::ArrayRef<uint8_t> bytes(code.data(), code.size());
+  for (uint64_t offset = 0; offset + 4 <= code.size();) {
+    llvm::MCInst inst;
+    uint64_t size = 0;
+    auto status =
+        disassembler->getInstruction(inst, size, bytes.slice(offset), address + offset, llvm::nulls());
+    Instruction in;
+    int64_t immediate = 0;
+    if (status == llvm::MCDisassembler::Success && size >= 4 && size % 4 == 0) {
+      std::string text;
+      llvm::raw_string_ostream stream(text);
+      printer->printInst(&inst, address + offset, "", *subtarget, stream);
+      for (const llvm::MCOperand &op : inst)
+        if (op.isImm())
+          immediate = op.getImm();
+      text = trimmed(text);
+      // ds_swizzle: the pattern is the first constant, not the trailing flag.
+      if (text.starts_with("ds_swizzle"))
+        for (const llvm::MCOperand &op : inst)
+          if (op.isImm()) {
+            immediate = op.getImm();
+            break;
+          }
+      // s_setreg_imm32: the register is the first constant, the value the last.
+      if (text.starts_with("s_setreg_imm32"))
+        immediate = inst.getOperand(0).isImm() ? inst.getOperand(0).getImm() : inst.getOperand(1).getImm();
+      if (text.starts_with("s_setreg_b32"))
+        for (const llvm::MCOperand &op : inst)
+          if (op.isImm())
+            immediate = op.getImm();
+      in = parseInstruction(target, text, immediate);
+      if (!in.handler)
+        in.handler = notModelled;
+    } else {
+      size = 4;
+      in.handler = noInstruction;
+      in.text = ".long 0x";
+      static const char digits[] = "0123456789abcdef";
+      uint32_t word = uint32_t(code[offset]) | uint32_t(code[offset + 1]) << 8 |
+                      uint32_t(code[offset + 2]) << 16 | uint32_t(code[offset + 3]) << 24;
+      for (int shift = 28; shift >= 0; shift -= 4)
+        in.text += digits[word >> shift & 15];
+    }
+    in.address = address + offset;
+    result.indexByDword[offset / 4] = int32_t(result.instructions.size());
+    in.next = uint32_t(result.instructions.size() + 1);
+    distances.push_back(int16_t(immediate));
+    ends.push_back(offset + size);
+    result.instructions.push_back(std::move(in));
+    offset += size;
+  }
+  // Running past the end, or a branch into the middle of an instruction, reports itself.
+  Instruction end;
+  end.handler = noInstruction;
+  end.text = "(past the end of the code)";
+  end.address = address + code.size();
+  end.next = uint32_t(result.instructions.size());
+  uint32_t endIndex = uint32_t(result.instructions.size());
+  for (uint32_t i = 0; i < endIndex; ++i) {
+    Instruction &in = result.instructions[i];
+    int64_t target = int64_t(ends[i]) + distances[i] * 4;
+    bool known = target >= 0 && target / 4 < int64_t(result.indexByDword.size()) &&
+                 result.indexByDword[target / 4] >= 0;
+    in.target = known ? uint32_t(result.indexByDword[target / 4]) : endIndex;
+  }
+  result.instructions.push_back(std::move(end));
+  return result;
+}
+
+} // namespace quern::runtime::emulated::amd

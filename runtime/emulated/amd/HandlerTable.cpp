@@ -1,0 +1,34 @@
+//===- HandlerTable.cpp - Which handler executes which mnemonic -----------===//
+//
+// See HandlerTable.h.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/emulated/amd/HandlerTable.h"
+
+namespace quern::runtime::emulated::amd {
+
+HandlerTable::HandlerTable() {
+  addScalarArithmetic();
+  addScalarFloat();
+  addScalarMemory();
+  addControl();
+  addVectorInteger();
+  addVectorFloat();
+  addVectorDouble();
+  addVectorHalf();
+  addCompares();
+  addConversions();
+  addSmallFloatConversions();
+  addPacked();
+  addCrossLane();
+  addLocalMemory();
+  addGlobalMemory();
+  addAtomics();
+}
+
+const HandlerTable &handlerTable() {
+  static const HandlerTable table;
+  return table;
+}
+
+} // namespace quern::runtime::emulated::amd

@@ -44,6 +44,10 @@ struct SymbolValues {
   int64_t operator[](Symbol s) const { return value[size_t(s)]; }
 };
 
+/// Largest values in a size and of a symbol: with these no sum of six products overflows 64 bits.
+inline constexpr int64_t maxSymbolValue = int64_t(1) << 24;
+inline constexpr int64_t maxSizeCoefficient = int64_t(1) << 36, maxSizeConstant = int64_t(1) << 60;
+
 /// constant + sum of coefficient * symbol. Text: "128*T+64"; "0" for none.
 struct SizeExpression {
   int64_t constant = 0;
@@ -215,6 +219,9 @@ struct Plan {
 /// overflow. Exit::BadInput "E-PLAN-..." with the JSON path.
 std::string writePlan(const Plan &plan);
 Expected<Plan> readPlan(std::string_view json);
+
+/// The second half of `readPlan`: what the fields mean together, for a plan that was not read from a file.
+Status checkPlan(const Plan &plan);
 
 } // namespace quern::runtime
 

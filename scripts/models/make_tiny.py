@@ -42,6 +42,7 @@ def gain(name, cfg):
     # What a layer adds is kept below the residual, far below for fp8: 1x128 quantisation disturbs a random network by
     # about a tenth of every branch, and two right implementations would otherwise not agree on tokens.
     branch = 0.13 if "quantization_config" in cfg else 0.5
+    branch /= cfg.get("residual_multiplier", 1.0)
     if ".experts." in name and name.endswith(("down_proj.weight", "w2.weight")):
         return 2.0 * branch
     if name.endswith(("down_proj.weight", "w2.weight", "o_proj.weight")):
@@ -58,7 +59,7 @@ def draw(name, shape, cfg, rng):
 
     if name.endswith("e_score_correction_bias"):
         return normal(0.12)
-    gemma = cfg["model_type"].startswith("gemma")  # its norms multiply by 1 + weight
+    gemma = float(cfg["model_type"].startswith("gemma"))  # its norms multiply by 1 + weight
     if name == "model.norm.weight" and cfg["tie_word_embeddings"]:
         # Random signs: else the next token would always be the last one, whose embedding is also its row of the head.
         return uniform(0.5, 1.5) * (1 - 2 * torch.randint(0, 2, shape, generator=rng)) - gemma
@@ -245,6 +246,8 @@ def pick(golden, length, rng):
         prompt, score = search(golden.model, golden.margins, golden.cfg, length, rng, *wants)
         moved = distance(golden.model(prompt).logits[0], golden.half(prompt).logits[0])
         golden.margins.take(prompt.shape)
+        if golden.fp8:
+            moved = max(moved, 0.3 * distance(*golden.rungs(prompt)))
         rank = min(score, 1.0) - 20 * max(0.0, moved - 0.03)
         if best is None or rank > best[0]:
             best = (rank, prompt)
@@ -318,6 +321,15 @@ class Golden:
         self.fp8 = "quantization_config" in cfg
         self.cases, self.arrays = [], {}
 
+    def rungs(self, prompt):
+        """Logits of the fp8 rung, with the results of operators rounded to bf16 and not rounded."""
+        out = []
+        for rounding in (True, False):
+            v3_torch.Rung.quantiseActivations, v3_torch.Rung.roundResults = True, rounding
+            out.append(self.own.head(self.own.hidden(prompt))[0])
+        v3_torch.Rung.quantiseActivations = v3_torch.Rung.roundResults = False
+        return out
+
     def add(self, case, prompt, steps, mtpLogits=True, fp8Logits=True):
         logits = self.model(prompt).logits[0].float()
         least = self.margins.take(prompt.shape)[0]
@@ -343,10 +355,8 @@ class Golden:
                 entry["mtp_logits"] = f"{case}.mtp_logits"
                 self.arrays[entry["mtp_logits"]] = drafted.contiguous()
         if self.fp8:
-            v3_torch.Rung.quantiseActivations = v3_torch.Rung.roundResults = True
-            other = own.head(own.hidden(prompt))[0]
-            v3_torch.Rung.quantiseActivations = v3_torch.Rung.roundResults = False
-            entry["fp8_distance"] = distance(logits, other)
+            other, free = self.rungs(prompt)
+            entry["fp8_distance"], entry["fp8_spread"] = distance(logits, other), distance(other, free)
             if fp8Logits:
                 entry["logits_fp8"] = f"{case}.logits_fp8"
                 self.arrays[entry["logits_fp8"]] = other.contiguous()
@@ -376,10 +386,10 @@ class Golden:
             file.write(compactLists(json.dumps(golden, indent=1)) + "\n")
 
     def report(self, name):
-        print(f"{name}: prompt gaps > 0.1, least greedy gap, router margin, greedy margin, bf16, fp8, distinct, drafts taken")
+        print(f"{name}: prompt gaps > 0.1, least greedy gap, router margin, greedy margin, bf16, fp8, spread, distinct, drafts taken")
         for c in self.cases:
             margin = (c.get("router_margin"), min(c.get("greedy_router_margins", [None])))
-            away = (c["bf16_distance"], c.get("fp8_distance"))
+            away = (c["bf16_distance"], c.get("fp8_distance"), c.get("fp8_spread"))
             print("  ", c["name"], c["gap_share"], min(c["greedy_gaps"]), *margin, *away, len(set(c["greedy"])),
                   c.get("mtp_accepted"), flush=True)  # fmt: skip
 

@@ -58,15 +58,14 @@ def Model_LayerNormOp : Model_SameTypeOp<"layer_norm", [AttrSizedOperandSegments
     - C2: eps is positive and finite.
 
     ```mlir
-    %y = model.layer_norm %x weight %w bias %b eps 1.0e-5 : tensor<?x128xbf16>, tensor<128xbf16>, tensor<128xbf16>
+    %y = model.layer_norm %x weight %w : tensor<128xbf16> bias %b : tensor<128xbf16> eps 1.0e-5 : tensor<?x128xbf16>
     ```
   }];
   let arguments = (ins Model_RowsOrHeads:$x, Optional<Model_Vector>:$weight, Optional<Model_Vector>:$bias,
                        F64Attr:$eps);
   let results = (outs Model_RowsOrHeads:$result);
   let assemblyFormat = [{
-    $x (`weight` $weight^)? (`bias` $bias^)? `eps` $eps attr-dict
-    `:` type($x) (`,` type($weight)^)? (`,` type($bias)^)?
+    $x (`weight` $weight^ `:` type($weight))? (`bias` $bias^ `:` type($bias))? `eps` $eps attr-dict `:` type($x)
   }];
   let hasVerifier = 1;
 }

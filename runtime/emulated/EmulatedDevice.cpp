@@ -2,7 +2,11 @@
 
 #include "runtime/emulated/EmulatedDevice.h"
 
+#include "runtime/KernelSignature.h"
+#include "support/Threads.h"
+
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -72,27 +76,13 @@ public:
   Expected<Kernel *> kernel(const std::string &symbol) override {
     auto it = kernels.find(symbol);
     if (it == kernels.end())
-      return Status::error(Exit::BadInput, "E-KERNEL-MISSING", "the code has no kernel `" + symbol + "`");
+      return kernelMissing(symbol);
     return static_cast<Kernel *>(it->second.get());
   }
 
 private:
   std::map<std::string, std::unique_ptr<EmulatedKernel>> kernels;
 };
-
-const char *kindName(ArgumentKind kind) {
-  switch (kind) {
-  case ArgumentKind::Pointer:
-    return "pointer";
-  case ArgumentKind::I32:
-    return "i32";
-  case ArgumentKind::I64:
-    return "i64";
-  case ArgumentKind::F32:
-    return "f32";
-  }
-  return "?";
-}
 
 void addCounters(RunCounters &to, const RunCounters &from) {
   to.threadInstructions += from.threadInstructions;
@@ -120,9 +110,12 @@ public:
   Expected<std::unique_ptr<Buffer>> allocate(uint64_t bytes) override {
     auto outOfMemory = [&] {
       return Status::error(Exit::Resource, "E-DEVICE-OUT-OF-MEMORY",
-                           "cannot allocate " + std::to_string(bytes) + " bytes on " + identity.name);
+                           "cannot allocate " + std::to_string(bytes) + " bytes on " + identity.name)
+          .cause(std::to_string(table->counters.bytesAllocated) + " of " +
+                 std::to_string(identity.memoryBytes) + " bytes are in use")
+          .remedy("lower the limits of the run, or raise the memory limit of the device");
     };
-    if (bytes > memoryBytes - table->counters.bytesAllocated)
+    if (bytes > identity.memoryBytes - table->counters.bytesAllocated)
       return outOfMemory();
     uint64_t rounded = (bytes + allocationAlign - 1) / allocationAlign * allocationAlign + 2 * guardBytes;
     auto *raw = static_cast<std::byte *>(std::aligned_alloc(allocationAlign, rounded));
@@ -132,14 +125,14 @@ public:
   }
 
   Status upload(Buffer &to, uint64_t offset, std::span<const std::byte> bytes) override {
-    QUERN_RETURN_IF_ERROR(inside(to, offset, bytes.size()));
+    QUERN_RETURN_IF_ERROR(inside(to, offset, bytes.size(), "upload"));
     if (!bytes.empty())
       std::memcpy(to.hostPointer() + offset, bytes.data(), bytes.size());
     return Status::success();
   }
 
   Status download(Buffer &from, uint64_t offset, std::span<std::byte> bytes) override {
-    QUERN_RETURN_IF_ERROR(inside(from, offset, bytes.size()));
+    QUERN_RETURN_IF_ERROR(inside(from, offset, bytes.size(), "download"));
     QUERN_RETURN_IF_ERROR(synchronize());
     if (!bytes.empty())
       std::memcpy(bytes.data(), from.hostPointer() + offset, bytes.size());
@@ -147,7 +140,7 @@ public:
   }
 
   Status fill(Buffer &to, uint64_t offset, uint64_t bytes, uint8_t value) override {
-    QUERN_RETURN_IF_ERROR(inside(to, offset, bytes));
+    QUERN_RETURN_IF_ERROR(inside(to, offset, bytes, "fill"));
     if (bytes)
       std::memset(to.hostPointer() + offset, value, bytes);
     return Status::success();
@@ -163,11 +156,18 @@ public:
   Status launch(Kernel &kernel, const LaunchShape &shape, std::span<const Argument> arguments) override {
     auto &mine = static_cast<EmulatedKernel &>(kernel);
     QUERN_RETURN_IF_ERROR(checkArguments(mine, arguments));
+    if (shape.threads == 0)
+      return Status::error(Exit::Usage, "E-LAUNCH-SHAPE",
+                           "kernel `" + mine.name + "` is launched without threads");
     if (shape.blocks == 0 || !pending.ok())
       return Status::success();
-    ++table->counters.launches;
     RunCounters counts;
-    pending = mine.program->run(shape, arguments, table->ranges, runOptions, counts, found);
+    Status status = mine.program->run(shape, arguments, table->ranges, runOptions, counts, found);
+    // A launch that is refused is the caller's to know at once; what goes wrong while it runs comes later.
+    if (status.exit() == Exit::Usage)
+      return status;
+    pending = std::move(status);
+    ++table->counters.launches;
     addCounters(total, counts);
     addCounters(byKernel[mine.name], counts);
     return Status::success();
@@ -180,15 +180,11 @@ public:
   }
 
 private:
-  Status inside(const Buffer &buffer, uint64_t offset, uint64_t bytes) const {
+  Status inside(const Buffer &buffer, uint64_t offset, uint64_t bytes, const char *verb) const {
     if (!table->buffers.count(&buffer))
       return Status::error(Exit::Unexpected, "E-BUFFER-RANGE",
                            "the buffer does not belong to " + identity.name);
-    if (offset <= buffer.size() && bytes <= buffer.size() - offset)
-      return Status::success();
-    return Status::error(Exit::Unexpected, "E-BUFFER-RANGE",
-                         "bytes " + std::to_string(offset) + " to " + std::to_string(offset + bytes) +
-                             " lie outside of a buffer of " + std::to_string(buffer.size()) + " bytes");
+    return checkBufferRange(buffer, offset, bytes, verb);
   }
 
   static Status checkArguments(const EmulatedKernel &kernel, std::span<const Argument> arguments) {
@@ -205,8 +201,8 @@ private:
       bool fits = arguments[i].kind == wanted[i] ||
                   (wanted[i] == ArgumentKind::I64 && arguments[i].kind == ArgumentKind::Pointer);
       if (!fits)
-        return error("takes a value of kind " + std::string(kindName(wanted[i])) + " as argument " +
-                     std::to_string(i) + " and is given one of kind " + kindName(arguments[i].kind));
+        return error("takes a value of kind " + std::string(argumentKindName(wanted[i])) + " as argument " +
+                     std::to_string(i) + " and is given one of kind " + argumentKindName(arguments[i].kind));
     }
     return Status::success();
   }
@@ -228,9 +224,21 @@ std::string plainArchitecture(const std::string &target) {
   return target;
 }
 
+/// OMP_NUM_THREADS where it is a number above 0, else the processors that this process may use.
+uint32_t defaultThreads() {
+  if (const char *text = getenv("OMP_NUM_THREADS")) {
+    uint32_t count = 0;
+    auto [end, error] = std::from_chars(text, text + strlen(text), count);
+    if (error == std::errc() && *end == 0 && count > 0)
+      return count;
+  }
+  return availableThreads();
+}
+
 } // namespace
 
-Expected<std::unique_ptr<EmulatedDevice>> openEmulated(const std::string &target, RunOptions options) {
+Expected<std::unique_ptr<EmulatedDevice>> openEmulated(const std::string &target, RunOptions options,
+                                                       uint64_t memoryLimit) {
   std::string name = target.starts_with("emulated:") ? target.substr(9) : target;
   size_t colon = name.find(':');
   std::string vendor = name.substr(0, colon),
@@ -255,7 +263,7 @@ Expected<std::unique_ptr<EmulatedDevice>> openEmulated(const std::string &target
     info.description = "emulated " + architecture;
     info.vendor = vendor;
     info.architecture = plainArchitecture(architecture);
-    info.memoryBytes = memoryBytes;
+    info.memoryBytes = memoryLimit ? std::min(memoryLimit, memoryBytes) : memoryBytes;
     info.units = emulatedUnits;
     info.emulated = true;
     return std::unique_ptr<EmulatedDevice>(
@@ -264,6 +272,18 @@ Expected<std::unique_ptr<EmulatedDevice>> openEmulated(const std::string &target
   return Status::error(Exit::Unsupported, "E-EMULATED-TARGET",
                        "no emulated device is called `" + target + "`")
       .remedy("name it as in emulated:VENDOR:ARCHITECTURE, for example emulated:nvidia:sm_90a");
+}
+
+Expected<std::unique_ptr<Device>> openEmulatedDevice(const std::string &target,
+                                                     const DeviceOptions &options) {
+  RunOptions run;
+  run.seed = options.seed;
+  run.sanitize = options.sanitize;
+  run.workers = options.threads ? options.threads : defaultThreads();
+  auto device = openEmulated(target, run, options.memoryLimit);
+  if (!device.ok())
+    return device.takeError();
+  return std::unique_ptr<Device>(*std::move(device));
 }
 
 } // namespace quern::runtime::emulated

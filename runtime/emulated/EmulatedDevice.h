@@ -15,6 +15,7 @@
 #ifndef QUERN_RUNTIME_EMULATED_EMULATEDDEVICE_H
 #define QUERN_RUNTIME_EMULATED_EMULATEDDEVICE_H
 
+#include "runtime/Backend.h"
 #include "runtime/Device.h"
 #include "runtime/emulated/Machine.h"
 
@@ -33,7 +34,12 @@ public:
 
 /// Opens the emulated device for |target|: "nvidia:sm_90a", also with "emulated:" before it.
 /// Exit::Unsupported "E-EMULATED-TARGET" where there is none, with the targets there are.
-Expected<std::unique_ptr<EmulatedDevice>> openEmulated(const std::string &target, RunOptions options = {});
+/// |memoryLimit|: bytes that may be allocated at one time, 0 for what the emulated device claims to have.
+Expected<std::unique_ptr<EmulatedDevice>> openEmulated(const std::string &target, RunOptions options = {},
+                                                       uint64_t memoryLimit = 0);
+
+/// The same as an EmulatedFactory, for DeviceOptions::emulated.
+Expected<std::unique_ptr<Device>> openEmulatedDevice(const std::string &target, const DeviceOptions &options);
 
 } // namespace quern::runtime::emulated
 

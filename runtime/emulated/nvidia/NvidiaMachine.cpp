@@ -9,6 +9,7 @@
 #include "runtime/emulated/nvidia/BlockRun.h"
 #include "runtime/emulated/nvidia/Jit.h"
 #include "runtime/emulated/nvidia/PtxParser.h"
+#include "support/Threads.h"
 
 #include <algorithm>
 #include <cstring>
@@ -208,7 +209,7 @@ Status NvidiaProgram::run(const LaunchShape &shape, std::span<const Argument> ar
     RunCounters counters;
     bool outOfMemory = false;
   };
-  uint32_t workers = options.workers ? options.workers : std::max(1u, std::thread::hardware_concurrency());
+  uint32_t workers = options.workers ? options.workers : availableThreads();
   workers = std::min({workers, shape.blocks, 256u});
   std::vector<Result> results(workers);
   auto work = [&](Result &result) {
@@ -279,7 +280,7 @@ Status NvidiaProgram::report(const Fault &fault, uint32_t block, std::vector<Fin
   };
   std::string id, sentence,
       access = std::to_string(fault.bytes) + " bytes at " + fault.text + " address " + hex(fault.address);
-  Exit exit = Exit::NumericCheckFailed;
+  Exit exit = Exit::Unexpected;
   switch (fault.kind) {
   case Fault::OutOfBounds:
     finding.kind = "out-of-bounds";

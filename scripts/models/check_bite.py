@@ -63,6 +63,58 @@ def damages(value):
     return out
 
 
+# Config entries whose meaning must show in the logits, with a wrong value (a dotted key lies in an inner object).
+WRONG = {
+    "rope_theta": lambda v: v * 2,
+    "rope_scaling": lambda v: None,
+    "rope_scaling.factor": lambda v: v * 2,
+    "rope_scaling.low_freq_factor": lambda v: v * 2,
+    "rope_scaling.high_freq_factor": lambda v: v * 2,
+    "rope_scaling.original_max_position_embeddings": lambda v: v * 2,
+    "rope_scaling.beta_fast": lambda v: v / 4,
+    "rope_scaling.beta_slow": lambda v: v * 4,
+    "rope_scaling.mscale_all_dim": lambda v: 0.5 * v,
+    "partial_rotary_factor": lambda v: 1.0,
+    "norm_topk_prob": lambda v: not v,
+    "num_experts_per_tok": lambda v: v - 1,
+    "topk_group": lambda v: v - 1,
+    "n_group": lambda v: v // 2,
+    "topk_method": lambda v: "greedy",
+    "routed_scaling_factor": lambda v: v * 1.1,
+    "sliding_window": lambda v: v + 1,
+    "query_pre_attn_scalar": lambda v: v + 8,
+    "attn_logit_softcapping": lambda v: v * 2,
+    "final_logit_softcapping": lambda v: v * 2,
+    "embedding_multiplier": lambda v: v * 1.1,
+    "residual_multiplier": lambda v: v * 1.1,
+    "attention_multiplier": lambda v: v * 1.1,
+    "logits_scaling": lambda v: v * 1.1,
+    "hidden_act": lambda v: "relu",
+    "hidden_activation": lambda v: "silu",
+}
+
+
+def wrongConfigs(cfg):
+    for path, change in WRONG.items():
+        outer, _, inner = path.partition(".")
+        holder = cfg.get(outer) if inner else cfg
+        key = inner or outer
+        if isinstance(holder, dict) and holder.get(key) is not None:
+            if key == "sliding_window" and not cfg["model_type"].startswith("gemma"):
+                continue  # not in force
+            if key in ("topk_group", "n_group") and cfg["n_group"] == 1:
+                continue
+            if key == "norm_topk_prob" and cfg["model_type"] == "deepseek_v2":
+                continue  # not read by transformers
+            if key == "hidden_act" and "hidden_activation" in cfg or key == "topk_method" and cfg["n_group"] == 1:
+                continue
+            if key == "topk_method" and cfg["model_type"] == "deepseek_v3":
+                continue
+            wrong = json.loads(json.dumps(cfg))
+            (wrong[outer] if inner else wrong)[key] = change(holder[key])
+            yield path, wrong
+
+
 def moved(logits, golden):
     top = golden.argmax(-1, keepdim=True)
     if (logits.argmax(-1, keepdim=True) != top).any():
@@ -120,8 +172,14 @@ def check(folder):
             if change <= TOLERANCE:
                 silent.append(f"{name} {kind} {change:.4f}")
         place.copy_(before)
+    entries = 0
+    for path, wrong in wrongConfigs(cfg):
+        model = reference(tensors, wrong)
+        change, entries = run(False), entries + 1
+        if change <= TOLERANCE:
+            silent.append(f"config {path} {change:.4f}")
     found = f"least movement {least[0]:.3f} ({least[1]})" if least[0] < 99 else "each changes an argmax"
-    print(f"{folder.rsplit('/', 1)[-1]}: {len(tensors)} tensors, {count} damages, {found}")
+    print(f"{folder.rsplit('/', 1)[-1]}: {len(tensors)} tensors, {count} damages, {found}; {entries} config entries")
     for name in skipped:
         print(f"  not an input: {name}")
     for name in silent:

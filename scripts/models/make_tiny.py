@@ -10,6 +10,7 @@ Prompts are searched: each token is drawn until the router (if any) keeps a marg
 experts, so that a bf16 computation does not flip an expert; the last token is the one whose greedy
 continuation keeps the widest top-1/top-2 gaps. The searches are seeded.
 """
+import copy
 import glob
 import json
 import os
@@ -398,7 +399,8 @@ class Golden:
 def makeFamily(name, folder):
     cfg = FAMILIES[name]
     os.makedirs(folder, exist_ok=True)
-    auto = transformers.AutoConfig.for_model(**{k: v for k, v in cfg.items() if k != "quantization_config"})
+    plain = {k: v for k, v in copy.deepcopy(cfg).items() if k != "quantization_config"}  # the call below changes it
+    auto = transformers.AutoConfig.for_model(**plain)
     tensors = makeWeights(AutoModelForCausalLM.from_config(auto), cfg, SEEDS[name])
     saveModel(tensors, cfg, folder, SHARDS.get(name, 1))
     golden = Golden(tensors, cfg)

@@ -67,7 +67,7 @@ FAMILIES = {
             "factor": 8.0,
             "high_freq_factor": 4.0,
             "low_freq_factor": 1.0,
-            "original_max_position_embeddings": 1024,
+            "original_max_position_embeddings": 128,  # so that the prompts reach the scaled range
             "rope_type": "llama3",
         },
         rope_theta=500000.0,

@@ -12,7 +12,7 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 class TileOp<string mnemonic, list<Trait> traits = []> : Op<TileDialect, mnemonic, traits>;
 
 def Tile_Value : Type<CPred<"::llvm::isa<::mlir::RankedTensorType>($_self)">, "tile">;
-def Tile_Scalar : AnyTypeOf<[I1, I32, I64, F32], "scalar">;
+def Tile_Scalar : Type<CPred<"$_self.isIntOrFloat() || ::llvm::isa<::quern::tile::ElemType>($_self)">, "scalar">;
 
 //===----------------------------------------------------------------------===//
 // Kernels

@@ -1,9 +1,13 @@
 // Linear layer: y[m, n] = sum_k x[m, k] * w[n, k] (+ bias[n]), accumulated in f32, rounded once to the type of y.
 //
 // SCALES: w is fp8 with one scale for each block of 128x128. With QUANTIZED x is fp8 with one scale for each 1x128
-// of a row, and each step of 128 is promoted with both scales; else each weight is dequantised (rounded to bf16).
+// of a row, and each step is promoted with both scales; else each weight is dequantised (rounded to bf16).
 //
-// Parameters: N, K, XS and YS (row strides of x and y in elements), X, W, B, Y (elements), BIAS, SCALES, QUANTIZED.
+// EXPERTS: w is a stack [E, N, K] and row m uses the matrix indices[m] (a block has one row then, BM = 1). Row m of
+// y comes from row m / SHARE of x: SHARE is the number of experts of a token for the first product, 1 elsewhere.
+//
+// Parameters: N, K, E, SHARE, XS and YS (row strides of x and y in elements), X, W, B, Y (elements), BIAS, SCALES,
+// QUANTIZED, EXPERTS.
 
 !x = tensor<?x?x!tile.elem<"X">, #tile.dims<BM, BK>>
 !w = tensor<?x?x!tile.elem<"W">, #tile.dims<BN, BK>>
@@ -18,13 +22,15 @@
 !b = tensor<?x!tile.elem<"B">, #tile.dims<BN>>
 
 tile.kernel @linear(%x: !tile.ptr<!tile.elem<"X">>, %x_scales: !tile.ptr<f32>, %w: !tile.ptr<!tile.elem<"W">>,
-                    %w_scales: !tile.ptr<f32>, %bias: !tile.ptr<!tile.elem<"B">>, %y: !tile.ptr<!tile.elem<"Y">>,
-                    %rows: i32) attributes {tile_names = ["BM", "BN", "BK"]} {
+                    %w_scales: !tile.ptr<f32>, %bias: !tile.ptr<!tile.elem<"B">>, %indices: !tile.ptr<i32>,
+                    %y: !tile.ptr<!tile.elem<"Y">>, %rows: i32) attributes {tile_names = ["BM", "BN", "BK"]} {
   %bm = tile.param "BM" : i32
   %bn = tile.param "BN" : i32
   %bk = tile.param "BK" : i32
   %n = tile.param "N" : i32
   %k = tile.param "K" : i32
+  %experts = tile.param "E" : i32
+  %share = tile.param "SHARE" : i32
   %xs = tile.param "XS" : i32
   %ys = tile.param "YS" : i32
   %zero = arith.constant 0 : i32
@@ -37,17 +43,26 @@ tile.kernel @linear(%x: !tile.ptr<!tile.elem<"X">>, %x_scales: !tile.ptr<f32>, %
   %kb = arith.divui %kp, %block : i32
   %nb = arith.divui %np, %block : i32
   %m0, %n0 = tile.domain %rows by %bm, %n by %bn
-  %xv = tile.view %x[%rows, %k] strides [%xs, %one] : !tile.ptr<!tile.elem<"X">> -> !tile.view<2, !tile.elem<"X">>
-  %xsv = tile.view %x_scales[%rows, %kb] : !tile.ptr<f32> -> !tile.view<2, f32>
-  %wv = tile.view %w[%n, %k] : !tile.ptr<!tile.elem<"W">> -> !tile.view<2, !tile.elem<"W">>
-  %wsv = tile.view %w_scales[%nb, %kb] : !tile.ptr<f32> -> !tile.view<2, f32>
+  %e, %x_rows, %xm = tile.static_if "EXPERTS" -> i32, i32, i32 {
+    %iv = tile.view %indices[%rows] : !tile.ptr<i32> -> !tile.view<1, i32>
+    %chosen = tile.load_scalar %iv[%m0] : !tile.view<1, i32> -> i32
+    %tokens = arith.divui %rows, %share : i32
+    %token = arith.divui %m0, %share : i32
+    tile.yield %chosen, %tokens, %token : i32, i32, i32
+  } else {
+    tile.yield %zero, %rows, %m0 : i32, i32, i32
+  }
+  %xv = tile.view %x[%x_rows, %k] strides [%xs, %one] : !tile.ptr<!tile.elem<"X">> -> !tile.view<2, !tile.elem<"X">>
+  %xsv = tile.view %x_scales[%x_rows, %kb] : !tile.ptr<f32> -> !tile.view<2, f32>
+  %wv = tile.view %w[%experts, %n, %k] : !tile.ptr<!tile.elem<"W">> -> !tile.view<3, !tile.elem<"W">>
+  %wsv = tile.view %w_scales[%experts, %nb, %kb] : !tile.ptr<f32> -> !tile.view<3, f32>
   %bv = tile.view %bias[%n] : !tile.ptr<!tile.elem<"B">> -> !tile.view<1, !tile.elem<"B">>
   %yv = tile.view %y[%rows, %n] strides [%ys, %one] : !tile.ptr<!tile.elem<"Y">> -> !tile.view<2, !tile.elem<"Y">>
 
   %init = tile.splat %zero_f : f32 -> !acc
   %sum = scf.for %k0 = %zero to %k step %bk iter_args(%acc = %init) -> (!acc) : i32 {
-    %xt = tile.load %xv[%m0, %k0] : !tile.view<2, !tile.elem<"X">> -> !x
-    %wt = tile.load %wv[%n0, %k0] : !tile.view<2, !tile.elem<"W">> -> !w
+    %xt = tile.load %xv[%xm, %k0] : !tile.view<2, !tile.elem<"X">> -> !x
+    %wt = tile.load %wv[%e, %n0, %k0] : !tile.view<3, !tile.elem<"W">> -> !w
     %next = tile.static_if "SCALES" -> !acc {
       %k_block = arith.divui %k0, %block : i32
       %rows_of_w = tile.iota 0 : !wi
@@ -55,11 +70,11 @@ tile.kernel @linear(%x: !tile.ptr<!tile.elem<"X">>, %x_scales: !tile.ptr<f32>, %
       %block_t = tile.splat %block : i32 -> !wi
       %row = arith.addi %rows_of_w, %n0_t : !wi
       %row_block = arith.divui %row, %block_t : !wi
-      %ws = tile.gather %wsv[%row_block, %k_block] : !tile.view<2, f32>, !wi, i32 -> !ws
+      %ws = tile.gather %wsv[%e, %row_block, %k_block] : !tile.view<3, f32>, i32, !wi, i32 -> !ws
       %stepped = tile.static_if "QUANTIZED" -> !acc {
         %rows_of_x = tile.iota 0 : !xi
-        %m0_t = tile.splat %m0 : i32 -> !xi
-        %x_row = arith.addi %rows_of_x, %m0_t : !xi
+        %xm_t = tile.splat %xm : i32 -> !xi
+        %x_row = arith.addi %rows_of_x, %xm_t : !xi
         %xscale = tile.gather %xsv[%x_row, %k_block] : !tile.view<2, f32>, !xi, i32 -> !xs
         %step = tile.mma %xt, %wt, %acc scales %xscale, %ws : !xs, !ws : !x, !w -> !acc
         tile.yield %step : !acc

@@ -353,7 +353,7 @@ LogicalResult KernelLowering::lowerLoadScalar(tile::LoadScalarOp op) {
   for (unsigned d = 0; d < op.getOffsets().size(); ++d)
     uniform =
         b.add(uniform, b.mul(b.toI64(scalars.lookup(op.getOffsets()[d])), strideOf(view, d, b, scalars)));
-  Type element = op.getValue().getType();
+  Type element = storageType(op.getValue().getType());
   Value pointer = b.gep(scalars.lookup(view.getBase()), element, uniform);
   scalars[op.getValue()] = b.load(pointer, element, element.getIntOrFloatBitWidth() / 8);
   return success();

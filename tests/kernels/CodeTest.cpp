@@ -33,7 +33,7 @@ lowering::KernelRequest linearRequest(const lowering::CodeTarget &target) {
   request.parameters = {{"N", int64_t(256)},          {"K", int64_t(512)},          {"XS", int64_t(512)},
                         {"YS", int64_t(256)},         {"X", std::string("bf16")},   {"W", std::string("f8E4M3FN")},
                         {"B", std::string("bf16")},   {"Y", std::string("bf16")},   {"BIAS", int64_t(1)},
-                        {"SCALES", int64_t(1)},       {"QUANTIZED", int64_t(0)}};
+                        {"SCALES", int64_t(1)},       {"QUANTIZED", int64_t(0)}, {"E", int64_t(1)}, {"SHARE", int64_t(1)}, {"EXPERTS", int64_t(0)}};
   request.schedule = {"linear", {4, 8, 128}, target.warps};
   return request;
 }

@@ -9,8 +9,15 @@
 namespace quern::test {
 
 static std::unique_ptr<runtime::Device> openFor(const std::string &target) {
-  std::string name = target.starts_with("cpu") ? "cpu" : "emulated:" + target;
-  auto device = runtime::openDevice(name);
+  if (!target.starts_with("cpu")) {
+#ifdef QUERN_WITH_EMULATED
+    auto emulated = runtime::emulated::openEmulated(target);
+    if (emulated.ok())
+      return *std::move(emulated);
+#endif
+    return nullptr;
+  }
+  auto device = runtime::openDevice("cpu");
   return device.ok() ? *std::move(device) : nullptr;
 }
 

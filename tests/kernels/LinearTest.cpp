@@ -29,13 +29,13 @@ void checkLinear(const std::string &target, const LinearCase &c) {
   request.kernel = "linear";
   request.parameters = {{"N", int64_t(c.n)},        {"K", int64_t(c.k)},        {"XS", int64_t(c.k)},
                         {"YS", int64_t(c.n)},       {"X", std::string("bf16")}, {"W", std::string("bf16")},
-                        {"B", std::string("bf16")}, {"Y", std::string("bf16")}, {"BIAS", int64_t(c.bias)},
+                        {"B", std::string("bf16")}, {"Y", std::string("bf16")}, {"E", int64_t(1)}, {"SHARE", int64_t(1)}, {"EXPERTS", int64_t(0)}, {"BIAS", int64_t(c.bias)},
                         {"SCALES", int64_t(0)},     {"QUANTIZED", int64_t(0)}};
   request.schedule = {"linear", c.tile, harness.codeTarget().simd ? 1 : c.warps};
   if (c.outer)
     request.schedule.contraction = tile::Contraction::Outer;
   using H = KernelHarness;
-  harness.launch(request, {H::argument(dx), H::none(), H::argument(dw), H::none(), H::argument(db),
+  harness.launch(request, {H::argument(dx), H::none(), H::argument(dw), H::none(), H::argument(db), H::none(),
                            H::argument(y), H::argument(c.rows)});
   std::vector<uint16_t> result = harness.download(y);
   std::vector<double> want, got;

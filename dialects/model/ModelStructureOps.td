@@ -163,10 +163,10 @@ def Model_MaskVocabularyOp : Model_SameTypeOp<"mask_vocabulary"> {
 def Model_SampleOp : Model_PureOp<"sample"> {
   let summary = "Draws one token from each row of logits";
   let description = [{
-    Row r has a temperature, a seed and the position that its token will have. Temperature 0 takes the largest logit,
-    the lowest index on ties. Otherwise p = softmax(logits / temperature) in fp32, u = the uniform number of
-    (seed, position) by `support/Philox`, and the token is the lowest index whose running sum of p exceeds u times the
-    whole sum.
+    Row r has a temperature, a seed and the position of the token whose logits these are. Temperature 0 takes the
+    largest logit, the lowest index on ties. Otherwise `w = exp(logit / temperature - the largest quotient)` in fp32,
+    u = the uniform number of (seed, position) by `support/Philox`, and the token is the lowest index whose running
+    sum of w (fp64) exceeds u times the whole sum.
 
     - C1: logits are f32 rows (typed).
     - C2: temperatures are `tensor<?xf32>`, seeds `tensor<?xi64>` (typed).

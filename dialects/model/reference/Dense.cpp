@@ -251,26 +251,35 @@ Expected<Tensor> sample(const Tensor &logits, const Tensor &positions, const Ten
                              " rows got other numbers of positions, "
                              "temperatures or seeds");
   Tensor result = Tensor::zeros(ElementType::I32, {rows});
-  std::vector<double> weights(static_cast<size_t>(n));
+  std::vector<float> weights(static_cast<size_t>(n));
   for (int64_t r = 0; r < rows; ++r) {
     const float *row = logits.values.data() + r * n;
-    int64_t best = std::max_element(row, row + n) - row; // the first of equals
-    double temperature = temperatures.values[static_cast<size_t>(r)];
+    int64_t best = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      if (std::isnan(row[i]) || row[i] == std::numeric_limits<float>::infinity())
+        return Status::error(Exit::Usage, "E-ORACLE-LOGITS",
+                             "row " + std::to_string(r) + " has the logit " + std::to_string(row[i]) +
+                                 " for token " + std::to_string(i));
+      if (row[i] > row[best])
+        best = i;
+    }
+    float temperature = temperatures.values[static_cast<size_t>(r)], largest = row[best] / temperature;
     int64_t chosen = best;
-    if (temperature > 0) {
+    // A tiny temperature pushes the quotients past the range of f32; then only the largest logit counts.
+    if (temperature != 0 && std::isfinite(largest)) {
       double total = 0;
       for (int64_t i = 0; i < n; ++i)
-        total += weights[static_cast<size_t>(i)] =
-            std::exp((static_cast<double>(row[i]) - row[best]) / temperature);
+        total += weights[static_cast<size_t>(i)] = std::exp(row[i] / temperature - largest);
       uint64_t seed = static_cast<uint64_t>(seeds.longs[static_cast<size_t>(r)]);
       uint64_t position = static_cast<uint64_t>(positions.integers[static_cast<size_t>(r)]);
-      double threshold = uniformFloat(philoxAt(seed, position)[0]) * total, running = 0;
+      double target = uniformFloat(philoxAt(seed, position)[0]) * total, running = 0;
       for (int64_t i = 0; i < n; ++i) {
-        running += weights[static_cast<size_t>(i)];
-        if (running > threshold) {
-          chosen = i;
+        float weight = weights[static_cast<size_t>(i)];
+        if (weight > 0)
+          chosen = i; // the last possible token, where rounding leaves the sum short of the target
+        running += weight;
+        if (running > target)
           break;
-        }
       }
     }
     result.integers[static_cast<size_t>(r)] = static_cast<int32_t>(chosen);

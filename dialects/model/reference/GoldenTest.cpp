@@ -56,7 +56,9 @@ struct Model {
   std::optional<Interpreter> oracle;
   bool hasDraftHead = false;
 
-  Model(const std::string &name, bool wide, Rung rung) {
+  /// |change|, where given, may put other bytes in place of a tensor's.
+  using Change = std::function<void(const std::string &name, RawTensor &tensor)>;
+  Model(const std::string &name, bool wide, Rung rung, Change change = nullptr) {
     mlir::DialectRegistry registry;
     model::registerModelDialect(registry);
     context.appendDialectRegistry(registry);
@@ -69,7 +71,13 @@ struct Model {
       return;
     hasDraftHead = mlir::SymbolTable::lookupSymbolIn(*module, "mtp") != nullptr;
     checkpoint.emplace(*std::move(opened));
-    weights.emplace(*module, *checkpoint);
+    weights.emplace(*module, [this, change](const std::string &tensorName) -> Expected<RawTensor> {
+      QUERN_ASSIGN_OR_RETURN(const Checkpoint::Tensor *found, checkpoint->get(tensorName));
+      RawTensor tensor{found->type(), Shape(found->shape().begin(), found->shape().end()), found->bytes()};
+      if (change)
+        change(tensorName, tensor);
+      return tensor;
+    });
     oracle.emplace(*module, *weights, Interpreter::Options{.rung = rung});
   }
 
@@ -315,6 +323,58 @@ TEST_P(GoldenTest, PrefillEqualsStepByStep) {
                              all.values.begin() + static_cast<ptrdiff_t>(t) * all.lastDim()))
           << "position " << t;
       cache = one.back();
+    }
+  }
+}
+
+/// Whether the logits of |model| differ from the goldens' at any position of any prompt.
+bool differs(Model &model, const std::vector<Case> &cases,
+             const std::function<std::vector<float>(const std::string &)> &goldenOf) {
+  auto far = [](const Value &logits, const std::vector<float> &expected) {
+    const std::vector<float> &values = std::get<Tensor>(logits).values;
+    for (size_t i = 0; i < expected.size(); ++i)
+      if (!(std::abs(values[i] - expected[i]) < 1e-3))
+        return true;
+    return false;
+  };
+  for (const Case &one : cases) {
+    auto results = model.run("step", one.prompt, 0, *model.oracle->makeCache("step"));
+    if (results.empty() || far(results[0], goldenOf(one.logits)))
+      return true;
+    if (one.draftLogits.empty())
+      continue;
+    std::vector<int32_t> next(one.prompt.begin() + 1, one.prompt.end());
+    std::vector<int64_t> rows(next.size());
+    std::iota(rows.begin(), rows.end(), 0);
+    Tensor hidden = selectRows(std::get<Tensor>(results[1]), rows);
+    auto drafts = model.run("mtp", next, 0, results[2], &hidden);
+    if (drafts.empty() || far(drafts[0], goldenOf(one.draftLogits)))
+      return true;
+  }
+  return false;
+}
+
+TEST_P(GoldenTest, EveryTensorMatters) {
+  auto golden = [&](const std::string &name) { return goldenOf(name); };
+  std::map<std::string, RawTensor> used;
+  Model plain(GetParam(), true, Rung::Bf16,
+              [&](const std::string &name, RawTensor &tensor) { used[name] = tensor; });
+  ASSERT_TRUE(plain.oracle);
+  ASSERT_FALSE(differs(plain, cases, golden));
+  ASSERT_GT(used.size(), 10u);
+  for (const auto &[name, tensor] : used) {
+    size_t width = elementBits(tensor.type) / 8;
+    std::string zeros(tensor.bytes.size(), '\0'), turned;
+    for (size_t at = tensor.bytes.size(); at > 0; at -= width)
+      turned += asText(tensor.bytes.subspan(at - width, width));
+    for (const std::string &bytes : {zeros, turned}) {
+      if (asText(tensor.bytes) == bytes)
+        continue; // one element, turned around
+      Model changed(GetParam(), true, Rung::Bf16, [&](const std::string &which, RawTensor &in) {
+        if (which == name)
+          in.bytes = asBytes(bytes);
+      });
+      EXPECT_TRUE(differs(changed, cases, golden)) << name << (bytes == zeros ? " zeroed" : " turned around");
     }
   }
 }

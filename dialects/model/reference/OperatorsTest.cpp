@@ -262,6 +262,19 @@ TEST(SampleTest, DrawsByProbabilityAndNeverAMaskedToken) {
   EXPECT_EQ(again->integers, same->integers);
 }
 
+TEST(SampleTest, RefusesLogitsThatAreNoNumbers) {
+  for (float bad : {NAN, INFINITY}) {
+    auto token = sample(Tensor::of(kF32, {1, 2}, {0, bad}), Tensor::ofIntegers({0}),
+                        Tensor::of(kF32, {1}, {1}), Tensor::ofLongs({1}));
+    EXPECT_EQ(token.takeError().id(), "E-ORACLE-LOGITS");
+  }
+  EXPECT_EQ(sample(Tensor::of(kF32, {1, 2}, {0, 1}), Tensor::ofIntegers({0, 1}), Tensor::of(kF32, {1}, {1}),
+                   Tensor::ofLongs({1}))
+                .takeError()
+                .id(),
+            "E-ORACLE-ARGUMENT");
+}
+
 TEST(PackedTest, ChecksItsSizes) {
   Packed w = randomBlockScaled({130, 200}, 19);
   EXPECT_TRUE(w.check().ok());

@@ -166,8 +166,14 @@ void Packed::readRow(int64_t row, float *to, ElementType rounded) const {
     return;
   for (int64_t begin = 0, b = 0; begin < columns(); begin += block[1], ++b) {
     float scale = scaleAt(row, b);
-    for (int64_t i = begin; i < std::min(columns(), begin + block[1]); ++i)
-      to[i] = roundTo(rounded, to[i] * scale);
+    int64_t end = std::min(columns(), begin + block[1]);
+    if (rounded == ElementType::BF16) {
+      for (int64_t i = begin; i < end; ++i)
+        to[i] = roundToBf16(to[i] * scale);
+    } else {
+      for (int64_t i = begin; i < end; ++i)
+        to[i] = roundTo(rounded, to[i] * scale);
+    }
   }
 }
 
@@ -187,8 +193,9 @@ Tensor Packed::unpack(ElementType resultType) const {
       std::copy(part.values.begin(), part.values.end(), tensor.values.begin() + i * each);
     }
   }
-  for (float &value : tensor.values)
-    value = roundTo(resultType, value);
+  if (resultType != ElementType::F32 && (isBlockScaled() || type != resultType))
+    for (float &value : tensor.values)
+      value = roundTo(resultType, value);
   return tensor;
 }
 

@@ -107,13 +107,16 @@ public:
   virtual Status fill(Buffer &to, uint64_t offset, uint64_t bytes, uint8_t value) = 0;
 
   /// Loads one code member: PTX text or cubin, code object, or host shared object. |bytes| may go away
-  /// afterwards. Exit::NoDevice "E-DRIVER-PTX-TOO-NEW" where the driver is too old for it, with both
-  /// versions.
+  /// afterwards. Exit::BadInput "E-CODE-DAMAGED"; Exit::Unsupported "E-CODE-OTHER-TARGET"; Exit::NoDevice
+  /// "E-DRIVER-PTX-TOO-NEW" where the driver is too old for it, with both versions.
   virtual Expected<std::unique_ptr<Module>> load(std::span<const std::byte> bytes) = 0;
 
-  /// Queues one kernel. Exit::Usage "E-LAUNCH-ARGUMENTS" where count or kinds are not the kernel's own.
+  /// Queues one kernel. Exit::Usage "E-LAUNCH-ARGUMENTS" where count or kinds are not the kernel's own,
+  /// "E-LAUNCH-SHAPE" where the shape is impossible on the device.
   virtual Status launch(Kernel &kernel, const LaunchShape &shape, std::span<const Argument> arguments) = 0;
 
+  /// Exit::Unexpected "E-DEVICE-FAULT" where a kernel went wrong while it ran: a real device must then be
+  /// opened again. What an emulated device finds is Exit::NumericCheckFailed "E-EMULATED-...".
   virtual Status synchronize() = 0;
   virtual DeviceCounters counters() const = 0;
 };

@@ -206,16 +206,23 @@ std::string StepList::text() const {
 }
 
 std::vector<LayerRun> ModelGraph::runs() const {
+  std::vector<std::string> texts;
+  for (const LayerGraph &layer : layers)
+    texts.push_back(layer.text);
+  return findRuns(texts);
+}
+
+std::vector<LayerRun> quern::import::findRuns(const std::vector<std::string> &texts) {
   // Patterns of real models repeat after 1 to 8 layers. A run needs two rounds to be a loop; the longest
   // wins, and among equals the one with the smallest step.
   constexpr int64_t maxStep = 8;
   std::vector<LayerRun> found;
-  int64_t count = static_cast<int64_t>(layers.size());
+  int64_t count = static_cast<int64_t>(texts.size());
   for (int64_t first = 0; first < count;) {
     LayerRun best{first, first + 1, 1};
     for (int64_t step = 1; step <= maxStep && first + 2 * step <= count; ++step) {
       int64_t end = first + step;
-      while (end < count && layers[end].text == layers[end - step].text)
+      while (end < count && texts[end] == texts[end - step])
         ++end;
       end -= (end - first) % step;
       if (end - first >= 2 * step && end - first > best.end - best.first)

@@ -96,6 +96,9 @@ struct ModelGraph {
   std::vector<LayerRun> runs() const;
 };
 
+/// Loops over layers with equal |texts|. A pattern of several layers repeats after at most 8.
+std::vector<LayerRun> findRuns(const std::vector<std::string> &texts);
+
 /// Exit::BadInput "E-FAMILY-STEP" (a name without a value, an attribute of the wrong kind), "E-FAMILY-SHAPE"
 /// (a source that does not yield its weight's shape), "E-FAMILY-EXPRESSION".
 Expected<ModelGraph> resolveGraph(const Family &family, const ModelConfig &config);

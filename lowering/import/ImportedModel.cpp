@@ -1,0 +1,46 @@
+//===- ImportedModel.cpp - A checkpoint directory, read and checked --------===//
+#include "lowering/import/ImportedModel.h"
+
+#include "lowering/import/FamilyLibrary.h"
+#include "support/Float8.h"
+
+#include <filesystem>
+
+using namespace quern;
+using namespace quern::import;
+
+Expected<ImportedModel> quern::import::readModel(const std::string &directory, const ReadOptions &options) {
+  auto content = std::make_unique<ImportedModel::Content>();
+  content->directory = directory;
+  QUERN_ASSIGN_OR_RETURN(JsonDocument document, readConfigFile(directory));
+  JsonRef root = document.root();
+  QUERN_ASSIGN_OR_RETURN(content->family, findFamily(root, options.family));
+  QUERN_ASSIGN_OR_RETURN(content->config, readConfig(root, content->family));
+  std::error_code code;
+  bool isDirectory = std::filesystem::is_directory(directory, code);
+  QUERN_ASSIGN_OR_RETURN(content->config.generation,
+                         readGeneration(isDirectory ? directory : std::string(), root, content->config.vocabulary));
+  QUERN_ASSIGN_OR_RETURN(content->graph, resolveGraph(content->family, content->config));
+  if (!options.configOnly && isDirectory && Checkpoint::hasWeights(directory)) {
+    QUERN_ASSIGN_OR_RETURN(content->checkpoint, Checkpoint::open(directory));
+  }
+  QUERN_ASSIGN_OR_RETURN(content->census, takeCensus(content->family, content->config, content->graph,
+                                                     content->checkpoint ? &*content->checkpoint : nullptr));
+  return ImportedModel(std::move(content));
+}
+
+Status quern::import::checkFp8Codes(const ImportedModel &model) {
+  for (const TensorFate &fate : model.census().tensors) {
+    if (fate.kind != TensorFate::Used || fate.tensor->type() != ElementType::F8E4M3)
+      continue;
+    ByteSpan bytes = fate.tensor->bytes();
+    for (size_t i = 0; i < bytes.size(); ++i)
+      if (isNaN(Float8::E4M3FN, std::to_integer<uint8_t>(bytes[i])))
+        return Status::error(Exit::BadInput, "E-TENSOR-NAN",
+                             "element " + std::to_string(i) + " of the fp8 tensor `" + fate.tensor->name() +
+                                 "` is NaN")
+            .cause("such a code has no image on targets with another fp8 flavour")
+            .remedy("download the checkpoint again");
+  }
+  return Status::success();
+}

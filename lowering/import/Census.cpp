@@ -114,9 +114,10 @@ public:
     for (const Checkpoint::Tensor &tensor : checkpoint->tensors()) {
       const TensorFate &fate = fates.at(tensor.name());
       if (fate.kind == TensorFate::Unknown)
-        fault(Exit::BadInput, "E-TENSOR-UNKNOWN",
-              "the tensor `" + tensor.name() + "` is not one that the family `" + family.name + "` knows",
-              "check that the configuration belongs to these weights, or describe the tensor in a family file");
+        fault(
+            Exit::BadInput, "E-TENSOR-UNKNOWN",
+            "the tensor `" + tensor.name() + "` is not one that the family `" + family.name + "` knows",
+            "check that the configuration belongs to these weights, or describe the tensor in a family file");
       census.tensors.push_back(fate);
     }
     return Status::success();
@@ -125,7 +126,8 @@ public:
 private:
   void fault(Exit exit, std::string id, std::string sentence, std::string remedy) {
     if (census.faults.size() < kMaxFaults)
-      census.faults.push_back(Status::error(exit, std::move(id), std::move(sentence)).remedy(std::move(remedy)));
+      census.faults.push_back(
+          Status::error(exit, std::move(id), std::move(sentence)).remedy(std::move(remedy)));
   }
 
   const Checkpoint::Tensor *find(const std::string &name) const {
@@ -158,8 +160,9 @@ private:
     binding.blockScaled = fp8 && keepsBlocks(binding.source());
     binding.dequantise = fp8 && !binding.blockScaled;
     binding.powerOfTwoScales = binding.blockScaled && config.quantisation.powerOfTwoScales;
-    binding.declaredBytes = binding.blockScaled ? fp8Bytes(weight.shape)
-                                                : static_cast<uint64_t>(weight.elements()) * (weight.f32 ? 4 : 2);
+    binding.declaredBytes = binding.blockScaled
+                                ? fp8Bytes(weight.shape)
+                                : static_cast<uint64_t>(weight.elements()) * (weight.f32 ? 4 : 2);
     if (binding.dequantise && noted.insert(weight.name).second)
       census.notes.push_back("`" + weight.name +
                              "` is made bf16: its parts do not meet at the edges of scale blocks");
@@ -188,7 +191,8 @@ private:
       const Checkpoint::Tensor *tensor = find(name);
       if (!tensor) {
         census.missing.push_back(name);
-        fault(Exit::BadInput, "E-TENSOR-MISSING", "the tensor `" + name + "`, wanted for " + where + ", is missing",
+        fault(Exit::BadInput, "E-TENSOR-MISSING",
+              "the tensor `" + name + "`, wanted for " + where + ", is missing",
               "download the checkpoint again, or check that config.json belongs to it");
         return true;
       }
@@ -237,7 +241,8 @@ private:
                    const std::string &where, Binding &binding) {
     if (!config.quantisation.fp8)
       return fault(Exit::BadInput, "E-TENSOR-UNDECLARED-FP8",
-                   "the tensor `" + tensor.name() + "` is F8_E4M3, but config.json has no fp8 quantization_config",
+                   "the tensor `" + tensor.name() +
+                       "` is F8_E4M3, but config.json has no fp8 quantization_config",
                    "restore config.json from its origin");
     if (!weight.quantised || leaf.shape.size() < 2)
       return fault(Exit::Unsupported, "E-TENSOR-QUANTISED",
@@ -261,7 +266,8 @@ private:
     if (scale->type() != ElementType::F32 && scale->type() != ElementType::F8E8M0 &&
         scale->type() != ElementType::U8)
       return fault(Exit::Unsupported, "E-TENSOR-SCALE-TYPE",
-                   "the scales `" + scaleName + "` have the type " + std::string(elementTypeName(scale->type())),
+                   "the scales `" + scaleName + "` have the type " +
+                       std::string(elementTypeName(scale->type())),
                    "supported are F32, F8_E8M0 and U8");
     checkScaleValues(*scale);
   }
@@ -272,13 +278,13 @@ private:
     for (size_t i = 0; i < bytes.size() / width; ++i) {
       float value = width == 4 ? loadLittle<float>(bytes.data() + 4 * i)
                                : decodeE8M0(std::to_integer<uint8_t>(bytes[i]));
-      const char *wrong = !std::isfinite(value) || !(value > 0)                        ? "not finite and positive"
+      const char *wrong = !std::isfinite(value) || !(value > 0)                    ? "not finite and positive"
                           : config.quantisation.powerOfTwoScales && !isE8M0(value) ? "no power of two"
-                                                                                       : nullptr;
+                                                                                   : nullptr;
       if (wrong)
         return fault(Exit::BadInput, "E-TENSOR-SCALE-VALUE",
-                     "scale " + std::to_string(i) + " of `" + scale.name() + "` is " + std::to_string(value) + ", " +
-                         wrong,
+                     "scale " + std::to_string(i) + " of `" + scale.name() + "` is " + std::to_string(value) +
+                         ", " + wrong,
                      "download the checkpoint again");
     }
   }
@@ -325,7 +331,8 @@ ParameterCounts countParameters(const ModelGraph &graph, const Bindings2D &bindi
       continue;
     }
     counts.total += elements;
-    counts.active += static_cast<uint64_t>(std::llround(binding.weight->active * static_cast<double>(elements)));
+    counts.active +=
+        static_cast<uint64_t>(std::llround(binding.weight->active * static_cast<double>(elements)));
   }
   for (const Step &step : graph.begin.steps)
     if (std::string_view(step.operation->name) == "embedding")
@@ -336,13 +343,13 @@ ParameterCounts countParameters(const ModelGraph &graph, const Bindings2D &bindi
 } // namespace
 
 std::string Binding::text() const {
-  return weight->name + " way " + std::to_string(way) + (blockScaled ? " fp8" : "") + (powerOfTwoScales ? " pow2" : "") +
-         (dequantise ? " dequantised" : "") + "\n";
+  return weight->name + " way " + std::to_string(way) + (blockScaled ? " fp8" : "") +
+         (powerOfTwoScales ? " pow2" : "") + (dequantise ? " dequantised" : "") + "\n";
 }
 
 size_t Census::count(TensorFate::Kind kind) const {
-  return static_cast<size_t>(
-      std::count_if(tensors.begin(), tensors.end(), [&](const TensorFate &fate) { return fate.kind == kind; }));
+  return static_cast<size_t>(std::count_if(tensors.begin(), tensors.end(),
+                                           [&](const TensorFate &fate) { return fate.kind == kind; }));
 }
 
 uint64_t Census::bytes(TensorFate::Kind kind) const {
@@ -378,8 +385,8 @@ Status Census::status() const {
   return status;
 }
 
-Expected<Census> quern::import::takeCensus(const Family &family, const ModelConfig &config, const ModelGraph &graph,
-                                           const Checkpoint *checkpoint) {
+Expected<Census> quern::import::takeCensus(const Family &family, const ModelConfig &config,
+                                           const ModelGraph &graph, const Checkpoint *checkpoint) {
   Census census;
   census.fromCheckpoint = checkpoint != nullptr;
   Taker taker(family, config, checkpoint, census);

@@ -1,14 +1,15 @@
 //===- Census.h - Every tensor of a checkpoint accounted for ---------------===//
 //
-// Lays the weights of a model graph against the tensors of a checkpoint: what is used by which weight, what is the
-// scale of what, what is ignored and why, what is missing, what nobody knows. Without a checkpoint (a directory that
-// holds a configuration alone) weights are taken as the family describes them.
+// Lays the weights of a model graph against the tensors of a checkpoint: what is used by which weight, what
+// is the scale of what, what is ignored and why, what is missing, what nobody knows. Without a checkpoint (a
+// directory that holds a configuration alone) weights are taken as the family describes them.
 //
-// Faults are collected, so that `quern import` can show them all; `status()` is what a compilation fails with. Ids, all
-// Exit::BadInput unless said otherwise: "E-TENSOR-MISSING", "E-TENSOR-UNKNOWN", "E-TENSOR-SHAPE", "E-TENSOR-TYPE"
-// (Unsupported), "E-TENSOR-MIXED" (Unsupported: parts of one weight in different types), "E-TENSOR-QUANTISED"
-// (Unsupported: fp8 where the operator takes none), "E-TENSOR-UNDECLARED-FP8" (the configuration knows of no fp8),
-// "E-TENSOR-SCALE-MISSING", "E-TENSOR-SCALE-SHAPE", "E-TENSOR-SCALE-TYPE", "E-TENSOR-SCALE-VALUE".
+// Faults are collected, so that `quern import` can show them all; `status()` is what a compilation fails
+// with. Ids, all Exit::BadInput unless said otherwise: "E-TENSOR-MISSING", "E-TENSOR-UNKNOWN",
+// "E-TENSOR-SHAPE", "E-TENSOR-TYPE" (Unsupported), "E-TENSOR-MIXED" (Unsupported: parts of one weight in
+// different types), "E-TENSOR-QUANTISED" (Unsupported: fp8 where the operator takes none),
+// "E-TENSOR-UNDECLARED-FP8" (the configuration knows of no fp8), "E-TENSOR-SCALE-MISSING",
+// "E-TENSOR-SCALE-SHAPE", "E-TENSOR-SCALE-TYPE", "E-TENSOR-SCALE-VALUE".
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_LOWERING_IMPORT_CENSUS_H
@@ -25,9 +26,10 @@ struct Binding {
   size_t way = 0;                ///< index into weight->ways
   bool blockScaled = false;      ///< declared block-scaled
   bool powerOfTwoScales = false; ///< of a block-scaled one
-  bool dequantise = false;       ///< stored in fp8, but its chain cuts through scale blocks: made bf16 at the leaves
-  uint64_t storedBytes = 0;      ///< in the checkpoint, scales included
-  uint64_t declaredBytes = 0;    ///< under its declared type
+  bool dequantise =
+      false; ///< stored in fp8, but its chain cuts through scale blocks: made bf16 at the leaves
+  uint64_t storedBytes = 0;   ///< in the checkpoint, scales included
+  uint64_t declaredBytes = 0; ///< under its declared type
 
   const WeightSource &source() const { return weight->ways[way]; }
   std::string text() const;
@@ -67,8 +69,8 @@ struct Census {
   Status status() const;
 };
 
-/// |checkpoint| may be null. |graph| outlives the census. Errors are those of the family's expressions; faults of the
-/// checkpoint are in the census.
+/// |checkpoint| may be null. |graph| outlives the census. Errors are those of the family's expressions;
+/// faults of the checkpoint are in the census.
 Expected<Census> takeCensus(const Family &family, const ModelConfig &config, const ModelGraph &graph,
                             const Checkpoint *checkpoint);
 

@@ -11,7 +11,8 @@ namespace {
 constexpr uint64_t kMaxFamilyBytes = 1 << 20;
 constexpr int kMaxExtends = 8;
 
-/// |over| laid on |base|: objects merge member by member, everything else is replaced, null removes.
+/// |over| laid on |base|: objects merge member by member, everything else is replaced, null removes. A
+/// weight's source is one thing: two of them do not mix.
 Json merge(const Json &base, const Json &over) {
   if (!base.isObject() || !over.isObject())
     return over;
@@ -21,7 +22,7 @@ Json merge(const Json &base, const Json &over) {
     if (!replacement)
       merged.set(member.key, member.value);
     else if (!replacement->isNull())
-      merged.set(member.key, merge(member.value, *replacement));
+      merged.set(member.key, member.key == "from" ? *replacement : merge(member.value, *replacement));
   }
   for (const Json::Member &member : over.members())
     if (!base.find(member.key) && !member.value.isNull())

@@ -14,15 +14,16 @@ struct BuildOptions {
   std::optional<int64_t> validTokens;
 };
 
-/// The module: weight declarations with their recipes, `@step`, and `@mtp` where the configuration has a prediction
-/// layer. It is verified. The census must be without faults. Exit::BadInput "E-FAMILY-STEP" (a step that does not fit
-/// its operands), "E-FAMILY-MODULE" (the wiring gives a module that does not verify); Exit::Unsupported
-/// "E-CONFIG-PREDICTION" for more than one prediction layer.
-Expected<mlir::OwningOpRef<mlir::ModuleOp>> buildModule(const ImportedModel &model, mlir::MLIRContext &context,
-                                                        const BuildOptions &options = {});
+/// The module: weight declarations with their recipes, `@step`, and `@mtp` where the configuration has a
+/// prediction layer. It is verified. The census must be without faults. Exit::BadInput "E-FAMILY-STEP" (a
+/// step that does not fit its operands), "E-FAMILY-MODULE" (the wiring gives a module that does not verify);
+/// Exit::Unsupported "E-CONFIG-PREDICTION" for more than one prediction layer.
+Expected<mlir::OwningOpRef<mlir::ModuleOp>>
+buildModule(const ImportedModel &model, mlir::MLIRContext &context, const BuildOptions &options = {});
 
 /// `readModel`, the census's status and `buildModule` in one.
-Expected<mlir::OwningOpRef<mlir::ModuleOp>> importModel(const std::string &directory, mlir::MLIRContext &context,
+Expected<mlir::OwningOpRef<mlir::ModuleOp>> importModel(const std::string &directory,
+                                                        mlir::MLIRContext &context,
                                                         const ReadOptions &read = {},
                                                         const BuildOptions &build = {});
 

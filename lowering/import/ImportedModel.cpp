@@ -18,8 +18,8 @@ Expected<ImportedModel> quern::import::readModel(const std::string &directory, c
   QUERN_ASSIGN_OR_RETURN(content->config, readConfig(root, content->family));
   std::error_code code;
   bool isDirectory = std::filesystem::is_directory(directory, code);
-  QUERN_ASSIGN_OR_RETURN(content->config.generation,
-                         readGeneration(isDirectory ? directory : std::string(), root, content->config.vocabulary));
+  QUERN_ASSIGN_OR_RETURN(content->config.generation, readGeneration(isDirectory ? directory : std::string(),
+                                                                    root, content->config.vocabulary));
   QUERN_ASSIGN_OR_RETURN(content->graph, resolveGraph(content->family, content->config));
   if (!options.configOnly && isDirectory && Checkpoint::hasWeights(directory)) {
     QUERN_ASSIGN_OR_RETURN(content->checkpoint, Checkpoint::open(directory));

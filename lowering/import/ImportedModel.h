@@ -1,7 +1,7 @@
 //===- ImportedModel.h - A checkpoint directory, read and checked ----------===//
 //
-// Everything that is known about a model before MLIR comes in: what `quern import` prints and what the module is built
-// from.
+// Everything that is known about a model before MLIR comes in: what `quern import` prints and what the module
+// is built from.
 //
 //   QUERN_ASSIGN_OR_RETURN(ImportedModel model, readModel(directory));
 //   print(model.census());                        // faults and all
@@ -45,12 +45,13 @@ private:
   std::unique_ptr<const Content> content;
 };
 
-/// Reads config.json, finds the family, resolves its graph, opens the checkpoint where there is one (its headers only)
-/// and takes the census. |directory| may be a config.json: then there is no checkpoint. Faults of the checkpoint's
-/// tensors are no error here: ask the census.
+/// Reads config.json, finds the family, resolves its graph, opens the checkpoint where there is one (its
+/// headers only) and takes the census. |directory| may be a config.json: then there is no checkpoint. Faults
+/// of the checkpoint's tensors are no error here: ask the census.
 Expected<ImportedModel> readModel(const std::string &directory, const ReadOptions &options = {});
 
-/// Scans the codes of every fp8 tensor in use for NaN. Exit::BadInput "E-TENSOR-NAN". Reads all of their bytes.
+/// Scans the codes of every fp8 tensor in use for NaN. Exit::BadInput "E-TENSOR-NAN". Reads all of their
+/// bytes.
 Status checkFp8Codes(const ImportedModel &model);
 
 } // namespace quern::import

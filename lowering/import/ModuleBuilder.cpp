@@ -14,11 +14,11 @@ namespace model = quern::model;
 
 namespace {
 
-
 /// Declares weights: one symbol for all layers whose weight has the same name, type and recipe.
 class WeightDeclarations {
 public:
-  WeightDeclarations(const ImportedModel &imported, mlir::OpBuilder builder) : imported(imported), b(builder) {}
+  WeightDeclarations(const ImportedModel &imported, mlir::OpBuilder builder)
+      : imported(imported), b(builder) {}
 
   void declare() {
     struct Group {
@@ -49,8 +49,8 @@ public:
     for (const Group &group : groups) {
       const std::string &name = group.binding->weight->name;
       int number = used[name]++;
-      ops.push_back(declareOne(number ? name + "_" + std::to_string(number) : name, *group.binding, group.first,
-                               group.end));
+      ops.push_back(declareOne(number ? name + "_" + std::to_string(number) : name, *group.binding,
+                               group.first, group.end));
     }
     for (const auto &[key, group] : groupOf)
       symbols.emplace(key, ops[group]);
@@ -72,11 +72,14 @@ private:
   mlir::Type typeOf(const Binding &binding) {
     const Weight &weight = *binding.weight;
     if (!binding.blockScaled)
-      return mlir::RankedTensorType::get(weight.shape, weight.f32 ? mlir::Type(b.getF32Type()) : b.getBF16Type());
+      return mlir::RankedTensorType::get(weight.shape,
+                                         weight.f32 ? mlir::Type(b.getF32Type()) : b.getBF16Type());
     mlir::MLIRContext *context = b.getContext();
-    mlir::Type scale = binding.powerOfTwoScales ? mlir::Type(mlir::Float8E8M0FNUType::get(context)) : b.getF32Type();
+    mlir::Type scale =
+        binding.powerOfTwoScales ? mlir::Type(mlir::Float8E8M0FNUType::get(context)) : b.getF32Type();
     int64_t block[] = {128, 128};
-    return model::BlockScaledType::get(context, weight.shape, mlir::Float8E4M3FNType::get(context), block, scale);
+    return model::BlockScaledType::get(context, weight.shape, mlir::Float8E4M3FNType::get(context), block,
+                                       scale);
   }
 
   mlir::Attribute recipeOf(const WeightSource &source, bool scaled, bool dequantise) {
@@ -115,7 +118,8 @@ public:
   ModuleBuilder(const ImportedModel &imported, mlir::ModuleOp module, const BuildOptions &options)
       : imported(imported), graph(imported.graph()), options(options), module(module),
         b(mlir::OpBuilder::atBlockEnd(module.getBody())), weights(imported, b),
-        integers(mlir::RankedTensorType::get({mlir::ShapedType::kDynamic}, b.getI32Type())), cache(cacheType()) {}
+        integers(mlir::RankedTensorType::get({mlir::ShapedType::kDynamic}, b.getI32Type())),
+        cache(cacheType()) {}
 
   Status build() {
     if (graph.predictions.size() > 1)
@@ -134,7 +138,8 @@ private:
   mlir::Type cacheType() {
     const CacheShape &shape = graph.cache;
     if (shape.latent)
-      return model::LatentCacheType::get(b.getContext(), shape.layers, shape.size, shape.rope, b.getBF16Type());
+      return model::LatentCacheType::get(b.getContext(), shape.layers, shape.size, shape.rope,
+                                         b.getBF16Type());
     return model::HeadCacheType::get(b.getContext(), shape.layers, shape.heads, shape.key, shape.value,
                                      b.getBF16Type());
   }
@@ -203,8 +208,8 @@ private:
         if (value.getType() != inits[i].getType())
           return Status::error(Exit::BadInput, "E-FAMILY-STEP",
                                imported.family().origin + ": a layer of class `" +
-                                   graph.layers[run.first].className + "` changes the shape of `" + graph.carried[i] +
-                                   "`");
+                                   graph.layers[run.first].className + "` changes the shape of `" +
+                                   graph.carried[i] + "`");
         yielded.push_back(value);
       }
       model::YieldOp::create(b, b.getUnknownLoc(), yielded);
@@ -219,7 +224,8 @@ private:
     auto type = mlir::dyn_cast<mlir::RankedTensorType>(value.getType());
     bool logits = std::string_view(name) == "logits";
     int64_t columns = logits ? imported.config().vocabulary : imported.config().hidden;
-    if (!type || type.getRank() != 2 || type.getDimSize(1) != columns || (logits && !type.getElementType().isF32()))
+    if (!type || type.getRank() != 2 || type.getDimSize(1) != columns ||
+        (logits && !type.getElementType().isF32()))
       return Status::error(Exit::BadInput, "E-FAMILY-STEP",
                            imported.family().origin + ": `" + name + "` must be " + (logits ? "f32 " : "") +
                                "rows of " + std::to_string(columns) + " columns");
@@ -251,7 +257,8 @@ private:
   }
 
   Status buildPrediction() {
-    auto hiddenType = mlir::RankedTensorType::get({mlir::ShapedType::kDynamic, imported.config().hidden}, b.getBF16Type());
+    auto hiddenType =
+        mlir::RankedTensorType::get({mlir::ShapedType::kDynamic, imported.config().hidden}, b.getBF16Type());
     mlir::func::FuncOp function = open("mtp", {integers, hiddenType, integers, integers, integers, cache});
     auto arguments = function.getArguments();
     implicit = {arguments[2], arguments[3], arguments[4], {}, {}};

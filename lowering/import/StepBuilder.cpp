@@ -24,17 +24,28 @@ public:
       Expected<Results> (StepBuilder::*make)();
     };
     static constexpr Entry table[] = {
-        {"embedding", &StepBuilder::embedding},      {"rms_norm", &StepBuilder::rmsNorm},
-        {"add_rms_norm", &StepBuilder::addRmsNorm},  {"layer_norm", &StepBuilder::layerNorm},
-        {"linear", &StepBuilder::linear},            {"add", &StepBuilder::add},
-        {"mul", &StepBuilder::mul},                  {"scale", &StepBuilder::scale},
-        {"softcap", &StepBuilder::softcap},          {"activation", &StepBuilder::activation},
-        {"gated", &StepBuilder::gated},              {"slice", &StepBuilder::slice},
-        {"split", &StepBuilder::split},              {"concat", &StepBuilder::concat},
-        {"heads", &StepBuilder::heads},              {"rows", &StepBuilder::rows},
-        {"rope", &StepBuilder::rope},                {"cache_append", &StepBuilder::cacheAppend},
-        {"attention", &StepBuilder::attention},      {"mla_attention", &StepBuilder::latentAttention},
-        {"router", &StepBuilder::router},            {"experts", &StepBuilder::experts},
+        {"embedding", &StepBuilder::embedding},
+        {"rms_norm", &StepBuilder::rmsNorm},
+        {"add_rms_norm", &StepBuilder::addRmsNorm},
+        {"layer_norm", &StepBuilder::layerNorm},
+        {"linear", &StepBuilder::linear},
+        {"add", &StepBuilder::add},
+        {"mul", &StepBuilder::mul},
+        {"scale", &StepBuilder::scale},
+        {"softcap", &StepBuilder::softcap},
+        {"activation", &StepBuilder::activation},
+        {"gated", &StepBuilder::gated},
+        {"slice", &StepBuilder::slice},
+        {"split", &StepBuilder::split},
+        {"concat", &StepBuilder::concat},
+        {"heads", &StepBuilder::heads},
+        {"rows", &StepBuilder::rows},
+        {"rope", &StepBuilder::rope},
+        {"cache_append", &StepBuilder::cacheAppend},
+        {"attention", &StepBuilder::attention},
+        {"mla_attention", &StepBuilder::latentAttention},
+        {"router", &StepBuilder::router},
+        {"experts", &StepBuilder::experts},
         {"gather_rows", &StepBuilder::gatherRows},
     };
     for (const Entry &entry : table)
@@ -52,7 +63,8 @@ private:
 
   mlir::Value use(const std::string &name) {
     model::WeightOp weight = context.weight(name);
-    return model::UseOp::create(b, loc, weight, list.weights.at(name).perLayer ? context.layer : mlir::Value());
+    return model::UseOp::create(b, loc, weight,
+                                list.weights.at(name).perLayer ? context.layer : mlir::Value());
   }
   mlir::Value weightOperand(size_t i) { return use(step.operands[i].name); }
   /// Null where the argument is not given.
@@ -77,7 +89,9 @@ private:
   Status wantLayer() const {
     return context.layer ? Status::success() : fault("the operation stands outside of layers");
   }
-  mlir::RankedTensorType type(size_t i) const { return mlir::cast<mlir::RankedTensorType>(value(i).getType()); }
+  mlir::RankedTensorType type(size_t i) const {
+    return mlir::cast<mlir::RankedTensorType>(value(i).getType());
+  }
 
   //===-- Attributes ----------------------------------------------------------===//
 
@@ -94,7 +108,8 @@ private:
     return b.getF64FloatAttr(found ? found->number() : otherwise);
   }
   template <typename Enum>
-  Expected<Enum> symbol(const char *name, std::optional<Enum> (*parse)(llvm::StringRef), const char *otherwise = "") {
+  Expected<Enum> symbol(const char *name, std::optional<Enum> (*parse)(llvm::StringRef),
+                        const char *otherwise = "") {
     const import::Value *found = attribute(name);
     std::string text = found ? found->string() : otherwise;
     if (std::optional<Enum> known = parse(text))
@@ -184,8 +199,8 @@ private:
       if (begin < 0 || begin >= end || end > last)
         return fault("a slice from " + std::to_string(begin) + " to " + std::to_string(end) + " of " +
                      std::to_string(last) + " columns");
-      results.push_back(model::SliceOp::create(b, loc, value(0), static_cast<uint64_t>(begin),
-                                               static_cast<uint64_t>(end)));
+      results.push_back(
+          model::SliceOp::create(b, loc, value(0), static_cast<uint64_t>(begin), static_cast<uint64_t>(end)));
     }
     return results;
   }
@@ -224,16 +239,16 @@ private:
     if (type(0).getRank() != 2 || count < 1 || type(0).getDimSize(1) % count != 0)
       return fault("the operand's columns do not divide into " + std::to_string(count) + " heads");
     auto shape = {mlir::ShapedType::kDynamic, count, type(0).getDimSize(1) / count};
-    return Results{
-        model::ReshapeOp::create(b, loc, mlir::RankedTensorType::get(shape, type(0).getElementType()), value(0))};
+    return Results{model::ReshapeOp::create(
+        b, loc, mlir::RankedTensorType::get(shape, type(0).getElementType()), value(0))};
   }
   Expected<Results> rows() {
     QUERN_RETURN_IF_ERROR(wantTensors({0}));
     if (type(0).getRank() != 3)
       return fault("the operand has no heads");
     auto shape = {mlir::ShapedType::kDynamic, type(0).getDimSize(1) * type(0).getDimSize(2)};
-    return Results{
-        model::ReshapeOp::create(b, loc, mlir::RankedTensorType::get(shape, type(0).getElementType()), value(0))};
+    return Results{model::ReshapeOp::create(
+        b, loc, mlir::RankedTensorType::get(shape, type(0).getElementType()), value(0))};
   }
 
   //===-- Attention --------------------------------------------------------------===//
@@ -247,13 +262,15 @@ private:
     int64_t offset = integer("offset");
     if (offset < 0 || offset + 2 * static_cast<int64_t>(table.frequencies.size()) > type(0).getShape().back())
       return fault("the rotated elements do not fit the operand");
-    auto vector = mlir::RankedTensorType::get({static_cast<int64_t>(table.frequencies.size())}, b.getF32Type());
+    auto vector =
+        mlir::RankedTensorType::get({static_cast<int64_t>(table.frequencies.size())}, b.getF32Type());
     auto frequencies = mlir::cast<mlir::DenseFPElementsAttr>(
         mlir::DenseElementsAttr::get(vector, llvm::ArrayRef<float>(table.frequencies)));
-    auto layout = model::RopeLayoutAttr::get(b.getContext(), table.interleaved ? model::RopeLayout::Interleaved
-                                                                               : model::RopeLayout::Half);
-    return Results{model::RopeOp::create(b, loc, value(0), context.positions, layout, b.getI64IntegerAttr(offset),
-                                         b.getF64FloatAttr(table.magnitude), frequencies)};
+    auto layout = model::RopeLayoutAttr::get(
+        b.getContext(), table.interleaved ? model::RopeLayout::Interleaved : model::RopeLayout::Half);
+    return Results{model::RopeOp::create(b, loc, value(0), context.positions, layout,
+                                         b.getI64IntegerAttr(offset), b.getF64FloatAttr(table.magnitude),
+                                         frequencies)};
   }
 
   Expected<Results> cacheAppend() {
@@ -282,14 +299,15 @@ private:
   Expected<Results> latentAttention() {
     QUERN_RETURN_IF_ERROR(wantLayer());
     QUERN_RETURN_IF_ERROR(wantTensors({0, 1}));
-    if (!mlir::isa<model::LatentCacheType>(value(3).getType()) || type(0).getRank() != 3 || type(1).getRank() != 3)
+    if (!mlir::isa<model::LatentCacheType>(value(3).getType()) || type(0).getRank() != 3 ||
+        type(1).getRank() != 3)
       return fault("latent attention wants heads and a cache of kind latent");
     mlir::Value weight = weightOperand(2);
     if (model::shapeOf(weight.getType()).size() != 2)
       return fault("operand 3 is not a matrix");
-    return Results{model::LatentAttentionOp::create(b, loc, value(0), value(1), weight, value(3), context.layer,
-                                                    context.positions, context.sequences, number("scale"),
-                                                    model::LatentFormAttr())};
+    return Results{model::LatentAttentionOp::create(b, loc, value(0), value(1), weight, value(3),
+                                                    context.layer, context.positions, context.sequences,
+                                                    number("scale"), model::LatentFormAttr())};
   }
 
   //===-- Experts ----------------------------------------------------------------===//
@@ -336,7 +354,8 @@ private:
 Status quern::import::buildSteps(const StepList &list, const ModelConfig &config, const StepContext &context,
                                  mlir::OpBuilder &builder, NamedValues &values) {
   for (const Step &step : list.steps) {
-    QUERN_ASSIGN_OR_RETURN(Results results, StepBuilder(step, list, config, context, builder, values).build());
+    QUERN_ASSIGN_OR_RETURN(Results results,
+                           StepBuilder(step, list, config, context, builder, values).build());
     for (size_t i = 0; i < results.size(); ++i)
       values.insert_or_assign(step.results[i], results[i]);
   }

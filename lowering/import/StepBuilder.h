@@ -21,8 +21,8 @@ struct StepContext {
 /// Values by the names that the wiring gives them.
 using NamedValues = std::map<std::string, mlir::Value, std::less<>>;
 
-/// Appends the operators of |steps| and rebinds their results in |values|. Exit::BadInput "E-FAMILY-STEP" where a step
-/// does not fit its operands.
+/// Appends the operators of |steps| and rebinds their results in |values|. Exit::BadInput "E-FAMILY-STEP"
+/// where a step does not fit its operands.
 Status buildSteps(const StepList &list, const ModelConfig &config, const StepContext &context,
                   mlir::OpBuilder &builder, NamedValues &values);
 

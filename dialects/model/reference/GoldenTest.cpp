@@ -108,6 +108,7 @@ struct Case {
   std::vector<double> gaps;
   double bf16Distance =
       0; ///< how far the top-1 log-probability moves when the other implementation rounds to bf16
+  double fp8Distance = 0; ///< the same, when it quantises activations as well
   std::string logits, logitsFp8, draftLogits;
 };
 
@@ -137,6 +138,8 @@ std::vector<Case> casesOf(const std::string &name) {
              text(entry, "logits"),
              text(entry, "logits_fp8"),
              text(entry, "mtp_logits")};
+    if (const Json *distance = entry.find("fp8_distance"))
+      one.fp8Distance = distance->number();
     for (const Json &gap : entry.find("greedy_gaps")->items())
       one.gaps.push_back(gap.number());
     cases.push_back(std::move(one));
@@ -255,11 +258,13 @@ TEST_P(GoldenTest, MeansTheSameInFloat) {
 TEST_P(GoldenTest, StaysWithinTheToleranceOfItsTypes) {
   Model model(GetParam(), /*wide=*/false, Rung::Fp8);
   ASSERT_TRUE(model.oracle);
-  // The rule's bound, or twice what rounding to bf16 alone moves this checkpoint's logits by: tiny random
-  // models are more sensitive than real ones.
-  double bound = 0.05;
-  for (const Case &one : cases)
+  // The rule's bounds, or twice what the rung's roundings move this checkpoint's logits by in the other
+  // implementation: tiny random models are more sensitive than real ones.
+  double bound = 0.05, bound8 = 0.15;
+  for (const Case &one : cases) {
     bound = std::max(bound, 2 * one.bf16Distance);
+    bound8 = std::max(bound8, 2 * one.fp8Distance);
+  }
   for (const Case &one : cases) {
     bool fp8 = !one.logitsFp8.empty();
     auto cache = model.oracle->makeCache("step");
@@ -270,15 +275,16 @@ TEST_P(GoldenTest, StaysWithinTheToleranceOfItsTypes) {
     size_t columns = static_cast<size_t>(logits.lastDim());
     Comparison c = compare(logits.values, goldenOf(one.logits), columns, fp8 ? 0.3 : 0.1);
     std::cout << GetParam() << " " << one.name << ": " << c << "\n";
-    EXPECT_LE(c.largestLogprobDrop, fp8 ? 0.15 : bound) << one.name;
+    EXPECT_LE(c.largestLogprobDrop, fp8 ? bound8 : bound) << one.name;
     EXPECT_EQ(c.wrongArgmax, 0) << one.name;
     EXPECT_GE(c.smallestOverlap, 4) << one.name;
     if (!fp8)
       continue;
-    // Other roundings to bf16 flip fp8 codes, so that the same rung is no closer than another one.
+    // Other roundings to bf16 flip fp8 codes, so that the same rung is no closer than another one. (With f32
+    // activations both agree to 1e-5 but for a flipped code in thousands.)
     c = compare(logits.values, goldenOf(one.logitsFp8), columns, 0.3);
     std::cout << GetParam() << " " << one.name << " same rung: " << c << "\n";
-    EXPECT_LE(c.largestLogprobDrop, 0.15) << one.name;
+    EXPECT_LE(c.largestLogprobDrop, bound8) << one.name;
     EXPECT_EQ(c.wrongArgmax, 0) << one.name;
   }
 }

@@ -130,14 +130,14 @@ std::vector<Case> casesOf(const std::string &name) {
     return found ? found->string() : std::string();
   };
   for (const Json &entry : document->value().find("cases")->items()) {
-    Case one{text(entry, "name"),
-             integersOf(entry.find("prompt")),
-             integersOf(entry.find("greedy")),
-             {},
-             entry.find("bf16_distance")->number(),
-             text(entry, "logits"),
-             text(entry, "logits_fp8"),
-             text(entry, "mtp_logits")};
+    Case one;
+    one.name = text(entry, "name");
+    one.prompt = integersOf(entry.find("prompt"));
+    one.greedy = integersOf(entry.find("greedy"));
+    one.bf16Distance = entry.find("bf16_distance")->number();
+    one.logits = text(entry, "logits");
+    one.logitsFp8 = text(entry, "logits_fp8");
+    one.draftLogits = text(entry, "mtp_logits");
     if (const Json *distance = entry.find("fp8_distance"))
       one.fp8Distance = distance->number();
     for (const Json &gap : entry.find("greedy_gaps")->items())

@@ -34,10 +34,10 @@ module {
       %q2 = model.reshape %q1 : tensor<?x128xbf16> -> tensor<?x4x32xbf16>
       %k2 = model.reshape %k1 : tensor<?x64xbf16> -> tensor<?x2x32xbf16>
       %v2 = model.reshape %v1 : tensor<?x64xbf16> -> tensor<?x2x32xbf16>
-      %q3 = model.rope %q2 at %positions half frequencies dense<[1.0, 0.440366596, 0.193922743, 0.0853971019, 0.0376060307, 0.0102761155, 0.00131256937, 0.000401430763,
+      %q3 = model.rope %q2 at %positions half frequencies dense<[1.0, 0.440366596, 0.191126481, 0.0290985927, 0.00470075384, 0.00207005511, 0.000911583076, 0.000401430763,
           0.000176776695, 7.78465546e-05, 3.42810235e-05, 1.50962169e-05, 6.64786967e-06, 2.92749996e-06, 1.28917316e-06, 5.6770881e-07]>
           : tensor<16xf32> : tensor<?x4x32xbf16>
-      %k3 = model.rope %k2 at %positions half frequencies dense<[1.0, 0.440366596, 0.193922743, 0.0853971019, 0.0376060307, 0.0102761155, 0.00131256937, 0.000401430763,
+      %k3 = model.rope %k2 at %positions half frequencies dense<[1.0, 0.440366596, 0.191126481, 0.0290985927, 0.00470075384, 0.00207005511, 0.000911583076, 0.000401430763,
           0.000176776695, 7.78465546e-05, 3.42810235e-05, 1.50962169e-05, 6.64786967e-06, 2.92749996e-06, 1.28917316e-06, 5.6770881e-07]>
           : tensor<16xf32> : tensor<?x2x32xbf16>
       %after = model.cache_append %before[%layer], %k3, %v2 at %positions of %sequences

@@ -14,8 +14,8 @@ using testing::HasSubstr;
 
 namespace {
 
-/// A family of two kinds of weights: quantised matrices put together from two parts, and a norm; one matrix may be
-/// stored in halves or whole.
+/// A family of two kinds of weights: quantised matrices put together from two parts, and a norm; one matrix
+/// may be stored in halves or whole.
 constexpr const char *familyText = R"json({
   "format": 1, "name": "small", "matches": {"model_type": "small"},
   "config": {"width": {"type": "int"}, "inner": {"type": "int"}, "depth": {"type": "int"}},
@@ -57,7 +57,8 @@ std::vector<TestTensor> completeTensors(bool fp8) {
   for (int64_t i = 0; i < kDepth; ++i) {
     std::string layer = "l." + std::to_string(i) + ".";
     tensors.push_back({layer + "norm", ElementType::BF16, {kWidth}});
-    for (auto [name, rows, columns] : {std::tuple{"a", kInner, kWidth}, {"b", kInner, kWidth}, {"down", kWidth, kInner}}) {
+    for (auto [name, rows, columns] :
+         {std::tuple{"a", kInner, kWidth}, {"b", kInner, kWidth}, {"down", kWidth, kInner}}) {
       std::vector<uint64_t> shape = {static_cast<uint64_t>(rows), static_cast<uint64_t>(columns)};
       tensors.push_back({layer + name, fp8 ? ElementType::F8E4M3 : ElementType::BF16, shape});
       if (fp8)
@@ -76,7 +77,8 @@ protected:
     Expected<SafetensorsWriter> writer = SafetensorsWriter::create(scratch / "model.safetensors", specs);
     ASSERT_TRUE(writer.ok()) << writer.error().message();
     for (const TensorSpec &spec : writer->tensors()) {
-      auto source = std::find_if(tensors.begin(), tensors.end(), [&](auto &t) { return t.name == spec.name; });
+      auto source =
+          std::find_if(tensors.begin(), tensors.end(), [&](auto &t) { return t.name == spec.name; });
       std::string bytes;
       for (uint64_t i = 0; i < *tensorBytes(spec.type, spec.shape) / (elementBits(spec.type) / 8); ++i)
         if (spec.type == ElementType::F32)
@@ -93,9 +95,10 @@ protected:
   void writeConfig(bool fp8, int64_t inner = kInner, const std::string &more = "") {
     std::string quantisation =
         R"(, "quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128])" + more + "}";
-    ASSERT_TRUE(writeFile(scratch / "config.json", R"({"model_type": "small", "width": 256, "depth": 2, "inner": )" +
-                                                       std::to_string(inner) + (fp8 ? quantisation : "") + "}")
-                    .ok());
+    ASSERT_TRUE(
+        writeFile(scratch / "config.json", R"({"model_type": "small", "width": 256, "depth": 2, "inner": )" +
+                                               std::to_string(inner) + (fp8 ? quantisation : "") + "}")
+            .ok());
     ASSERT_TRUE(writeFile(scratch / "family.json", familyText).ok());
   }
 
@@ -279,7 +282,8 @@ TEST(Census, CountsOfKnownModels) {
     Expected<ImportedModel> model = readModel(folder + member.key);
     ASSERT_TRUE(model.ok()) << member.key << ": " << model.error().message();
     const ParameterCounts &counts = model->census().parameters;
-    // The expected numbers have three decimals of a billion (one above a thousand, two for prediction layers).
+    // The expected numbers have three decimals of a billion (one above a thousand, two for prediction
+    // layers).
     auto billions = [&](const char *key, uint64_t got, double step) {
       double wanted = member.value.find(key) ? member.value.find(key)->number() : 0;
       EXPECT_NEAR(static_cast<double>(got) / 1e9, wanted, step / 2 * 1.0001) << member.key << " " << key;
@@ -289,7 +293,8 @@ TEST(Census, CountsOfKnownModels) {
     billions("active", counts.active, 0.001);
     billions("prediction", counts.prediction, 0.01);
     const CacheShape &cache = model->graph().cache;
-    EXPECT_EQ(cache.elementsPerLayer() * model->config().layers * 2, member.value.find("cache")->integer()) << member.key;
+    EXPECT_EQ(cache.elementsPerLayer() * model->config().layers * 2, member.value.find("cache")->integer())
+        << member.key;
   }
 }
 

@@ -116,7 +116,7 @@ public:
   virtual Status launch(Kernel &kernel, const LaunchShape &shape, std::span<const Argument> arguments) = 0;
 
   /// Exit::Unexpected "E-DEVICE-FAULT" where a kernel went wrong while it ran: a real device must then be
-  /// opened again. What an emulated device finds is Exit::NumericCheckFailed "E-EMULATED-...".
+  /// opened again. What an emulated device finds is "E-EMULATED-...".
   virtual Status synchronize() = 0;
   virtual DeviceCounters counters() const = 0;
 };

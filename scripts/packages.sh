@@ -10,7 +10,9 @@ packages=(
   cmake ninja-build ccache git pkg-config python3-minimal unzip xz-utils
   # libraries
   nlohmann-json3-dev libcli11-dev libfmt-dev libspdlog-dev libsqlite3-dev libxxhash-dev libssl-dev
-  libpcre2-dev libutf8proc-dev libgtest-dev libgmock-dev libbenchmark-dev zlib1g-dev libzstd-dev)
+  libpcre2-dev libutf8proc-dev libgtest-dev libgmock-dev libbenchmark-dev zlib1g-dev libzstd-dev
+  # a real HIP runtime for the conformance suite: a library without a device
+  libamdhip64-5)
 
 missing=()
 for package in "${packages[@]}"; do

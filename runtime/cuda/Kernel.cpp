@@ -127,10 +127,14 @@ Expected<Kernel *> CudaModule::kernel(const std::string &symbol) {
     return kernelMissing(symbol);
   if (result != success)
     return callFailed(driver, result, "cuModuleGetFunction", "cannot find kernel `" + symbol + "`");
-  int shared = 0;
+  const std::string what = "cannot read the facts of kernel `" + symbol + "`";
+  int shared = 0, threads = 0;
   QUERN_CUDA_RETURN_IF_ERROR(driver, cuFuncGetAttribute(&shared, functionSharedBytes, kernel->function),
-                             "cannot read the facts of kernel `" + symbol + "`");
+                             what);
+  QUERN_CUDA_RETURN_IF_ERROR(driver, cuFuncGetAttribute(&threads, functionMaxThreads, kernel->function),
+                             what);
   kernel->staticShared = static_cast<uint32_t>(shared);
+  kernel->maxThreads = static_cast<uint32_t>(threads);
   auto fromText = ptx.kernels.find(symbol);
   kernel->signature =
       fromText != ptx.kernels.end() ? fromText->second : askSignature(driver, kernel->function);
@@ -142,8 +146,10 @@ Status CudaKernel::launch(Stream &stream, const LaunchShape &shape, std::span<co
   const std::string what = "cannot launch kernel `" + name + "` with " + std::to_string(shape.blocks) +
                            " blocks of " + std::to_string(shape.threads) + " threads and " +
                            std::to_string(shape.sharedBytes) + " bytes of shared memory";
-  if (shape.blocks > largestGrid || shape.threads == 0)
-    return Status::error(Exit::Usage, "E-LAUNCH-SHAPE", what);
+  if (shape.blocks > largestGrid || shape.threads == 0 || shape.threads > maxThreads)
+    return Status::error(Exit::Usage, "E-LAUNCH-SHAPE", what)
+        .cause("blocks of 1 to " + std::to_string(maxThreads) + " threads, at most " +
+               std::to_string(largestGrid) + " of them");
   QUERN_RETURN_IF_ERROR(stream.enter());
   if (uint64_t(shape.sharedBytes) + staticShared > sharedWithoutAsking &&
       shape.sharedBytes > dynamicAllowed) {

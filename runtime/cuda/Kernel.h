@@ -19,6 +19,7 @@ public:
   std::string name;
   FunctionHandle function = nullptr;
   std::optional<KernelSignature> signature; ///< nothing for a cubin on a driver before CUDA 12.4
+  uint32_t maxThreads = 0;                  ///< of a block, by the registers that the code needs
   uint32_t staticShared = 0;                ///< bytes that the code declares
   uint32_t dynamicAllowed = 0;              ///< dynamic bytes that were asked for so far
 

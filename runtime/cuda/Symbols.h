@@ -57,7 +57,7 @@ enum : int {
 };
 
 /// CUfunction_attribute.
-enum : int { functionSharedBytes = 1, functionMaxDynamicSharedBytes = 8 };
+enum : int { functionMaxThreads = 0, functionSharedBytes = 1, functionMaxDynamicSharedBytes = 8 };
 
 /// CUjit_option.
 enum : int { jitErrorLogBuffer = 5, jitErrorLogBufferBytes = 6 };

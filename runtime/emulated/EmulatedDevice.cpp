@@ -197,9 +197,10 @@ private:
       return error("takes " + std::to_string(wanted.size()) + " arguments and is given " +
                    std::to_string(arguments.size()));
     for (size_t i = 0; i < wanted.size(); ++i) {
-      // Code may declare a pointer as a plain 64-bit integer.
+      // Code may declare a pointer or a float as a plain integer of that width, and code objects say no more.
       bool fits = arguments[i].kind == wanted[i] ||
-                  (wanted[i] == ArgumentKind::I64 && arguments[i].kind == ArgumentKind::Pointer);
+                  (wanted[i] == ArgumentKind::I64 && arguments[i].kind == ArgumentKind::Pointer) ||
+                  (wanted[i] == ArgumentKind::I32 && arguments[i].kind == ArgumentKind::F32);
       if (!fits)
         return error("takes a value of kind " + std::string(argumentKindName(wanted[i])) + " as argument " +
                      std::to_string(i) + " and is given one of kind " + argumentKindName(arguments[i].kind));

@@ -138,19 +138,21 @@ void readArgument(MessagePack &in, KernelSignature &signature) {
 
 void readKernel(MessagePack &in, CodeObjectSummary &summary) {
   std::string name;
-  KernelSignature signature;
+  CodeObjectKernel kernel;
   for (uint64_t pairs = in.map(); pairs != 0 && !in.failed(); --pairs) {
     std::string_view key = in.text();
     if (key == ".name")
       name = in.text();
     else if (key == ".args")
       for (uint64_t left = in.array(); left != 0 && !in.failed(); --left)
-        readArgument(in, signature);
+        readArgument(in, kernel.signature);
+    else if (key == ".max_flat_workgroup_size")
+      kernel.maxThreads = static_cast<uint32_t>(in.unsignedNumber());
     else
       in.skipValue();
   }
   if (!in.failed() && !name.empty())
-    summary.kernels[name] = std::move(signature);
+    summary.kernels[name] = std::move(kernel);
 }
 
 /// "gfx942" from "amdgcn-amd-amdhsa--gfx942:sramecc+:xnack-".

@@ -17,9 +17,14 @@
 
 namespace quern::runtime::hip {
 
+struct CodeObjectKernel {
+  KernelSignature signature; ///< hidden arguments are left out
+  uint32_t maxThreads = 0;   ///< of a block; 0 where the metadata does not say
+};
+
 struct CodeObjectSummary {
   std::string architecture; ///< "gfx942"; without features; empty where the metadata does not say
-  std::map<std::string, KernelSignature> kernels; ///< by name; hidden arguments are left out
+  std::map<std::string, CodeObjectKernel> kernels; ///< by name
 };
 
 /// Exit::BadInput "E-CODE-DAMAGED" where |code| is no code object or its metadata cannot be read.

@@ -28,7 +28,8 @@ std::string argument(const std::string &size, const char *kind) {
 
 std::string metadata() {
   const std::string four("\x04"), eight("\xCC\x08", 2), hidden = std::string("\xCE\0\0\0\x08", 5);
-  std::string kernel = map(4) + text(".args") + wideArray(4) + argument(eight, "global_buffer") +
+  std::string kernel = map(5) + text(".max_flat_workgroup_size") + std::string("\xCD\x01\x00", 3) +
+                       text(".args") + wideArray(4) + argument(eight, "global_buffer") +
                        argument(four, "by_value") + argument("\x08", "by_value") +
                        argument(hidden, "hidden_block_count_x") + text(".name") + longText("scale_rows") +
                        text(".symbol") + text("scale_rows.kd") + text(".uses_dynamic_stack") + "\xC2";
@@ -69,14 +70,15 @@ TEST(CodeObject, ReadsTargetAndVisibleArguments) {
   ASSERT_TRUE(summary.ok()) << summary.error().message();
   EXPECT_EQ(summary->architecture, "gfx942");
   ASSERT_EQ(summary->kernels.size(), 2u);
-  const auto &parameters = summary->kernels.at("scale_rows").parameters;
+  const auto &parameters = summary->kernels.at("scale_rows").signature.parameters;
   ASSERT_EQ(parameters.size(), 3u);
   EXPECT_EQ(parameters[0].kind, ArgumentKind::Pointer);
   EXPECT_EQ(parameters[0].bytes, 8u);
   EXPECT_FALSE(parameters[1].kind);
   EXPECT_EQ(parameters[1].bytes, 4u);
   EXPECT_EQ(parameters[2].bytes, 8u);
-  EXPECT_TRUE(summary->kernels.at("none").parameters.empty());
+  EXPECT_EQ(summary->kernels.at("scale_rows").maxThreads, 256u);
+  EXPECT_TRUE(summary->kernels.at("none").signature.parameters.empty());
 }
 
 TEST(CodeObject, RefusesOtherFiles) {

@@ -64,8 +64,10 @@ Expected<Kernel *> HipModule::kernel(const std::string &symbol) {
     return kernelMissing(symbol);
   if (result != success)
     return callFailed(driver, result, "hipModuleGetFunction", "cannot find kernel `" + symbol + "`");
-  if (auto known = summary.kernels.find(symbol); known != summary.kernels.end())
-    kernel->signature = known->second;
+  if (auto known = summary.kernels.find(symbol); known != summary.kernels.end()) {
+    kernel->signature = known->second.signature;
+    kernel->maxThreads = known->second.maxThreads;
+  }
   return static_cast<Kernel *>((kernels[symbol] = std::move(kernel)).get());
 }
 
@@ -74,8 +76,11 @@ Status HipKernel::launch(Stream &stream, const LaunchShape &shape, std::span<con
   const std::string what = "cannot launch kernel `" + name + "` with " + std::to_string(shape.blocks) +
                            " blocks of " + std::to_string(shape.threads) + " threads and " +
                            std::to_string(shape.sharedBytes) + " bytes of shared memory";
-  if (shape.threads == 0 || uint64_t(shape.blocks) * shape.threads > largestGridThreads)
-    return Status::error(Exit::Usage, "E-LAUNCH-SHAPE", what);
+  if (shape.threads == 0 || (maxThreads != 0 && shape.threads > maxThreads) ||
+      uint64_t(shape.blocks) * shape.threads > largestGridThreads)
+    return Status::error(Exit::Usage, "E-LAUNCH-SHAPE", what)
+        .cause("blocks of 1 to " + std::to_string(maxThreads) + " threads, at most " +
+               std::to_string(largestGridThreads) + " threads in all");
   QUERN_RETURN_IF_ERROR(stream.enter());
   // HIP reads each argument's own width from the low end of its slot, within this call.
   std::vector<uint64_t> slots(arguments.size());

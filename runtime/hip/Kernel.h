@@ -18,6 +18,7 @@ class HipKernel final : public Kernel {
 public:
   std::string name;
   FunctionHandle function = nullptr;
+  uint32_t maxThreads = 0;                  ///< of a block; 0 where the code object does not say
   std::optional<KernelSignature> signature; ///< nothing where the code object says nothing of the kernel
 
   /// Queues one launch of |blocks| > 0 blocks; the arguments are already checked.

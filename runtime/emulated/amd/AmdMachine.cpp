@@ -91,11 +91,12 @@ private:
 };
 
 Status AmdProgram::checkLaunch(const LaunchShape &shape, std::span<const Argument> arguments) const {
-  auto usage = [&](const std::string &cause) {
-    return Status::error(Exit::Usage, "E-LAUNCH-ARGUMENTS",
-                         "kernel `" + kernel.name + "` cannot be launched like this")
+  auto refuse = [&](const char *id, const std::string &cause) {
+    return Status::error(Exit::Usage, id, "kernel `" + kernel.name + "` cannot be launched like this")
         .cause(cause);
   };
+  auto usage = [&](const std::string &cause) { return refuse("E-LAUNCH-ARGUMENTS", cause); };
+  auto badShape = [&](const std::string &cause) { return refuse("E-LAUNCH-SHAPE", cause); };
   if (arguments.size() != visible.size())
     return usage("it takes " + std::to_string(visible.size()) + " arguments, " +
                  std::to_string(arguments.size()) + " were given");
@@ -105,10 +106,10 @@ Status AmdProgram::checkLaunch(const LaunchShape &shape, std::span<const Argumen
       return usage("argument " + std::to_string(i) + " has " + std::to_string(visible[i].size) + " bytes");
   }
   if (shape.threads == 0 || shape.threads > kernel.maxThreads)
-    return usage("a block of it has 1 to " + std::to_string(kernel.maxThreads) + " threads, " +
+    return badShape("a block of it has 1 to " + std::to_string(kernel.maxThreads) + " threads, " +
                  std::to_string(shape.threads) + " were asked for");
   if (uint64_t(kernel.localBytes) + shape.sharedBytes > loaded->target.localBytes)
-    return usage("it needs " + std::to_string(uint64_t(kernel.localBytes) + shape.sharedBytes) +
+    return badShape("it needs " + std::to_string(uint64_t(kernel.localBytes) + shape.sharedBytes) +
                  " bytes of local memory, the target has " + std::to_string(loaded->target.localBytes));
   return Status::success();
 }

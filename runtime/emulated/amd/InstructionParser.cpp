@@ -505,6 +505,8 @@ Instruction parseSingle(const TargetFacts &target, string_view text, int64_t imm
   for (string_view part : operands) {
     if (part.starts_with("hwreg(") || part.starts_with("sendmsg("))
       continue;
+    if (part.starts_with("scope:") || part.starts_with("th:")) // without operands, hints stand first
+      continue;
     if (in.operandCount == in.operands.size()) {
       good = false;
       break;

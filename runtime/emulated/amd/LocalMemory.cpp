@@ -31,7 +31,8 @@ bool readLocal(Wave &wave, const Operand &base, u32 offset, unsigned bytes, Outs
   for (unsigned lane = 0; lane < wave.width; ++lane) {
     if (!(operation.lanes >> lane & 1))
       continue;
-    uint64_t address = uint64_t(addresses[lane]) + offset;
+    // Modulo 2^32: a negative base with an offset that brings it back is what compilers write.
+    uint64_t address = addresses[lane] + offset;
     if (!wave.block.checkLocal(wave, lane, address, bytes) ||
         !checkAlignment(wave, lane, u32(address), bytes) ||
         !wave.block.touchLocal(wave, lane, u32(address), bytes, LocalAccess::Read))
@@ -56,7 +57,8 @@ bool writeLocal(Wave &wave, const Operand &base, u32 offset, const Operand &data
   for (unsigned lane = 0; lane < wave.width; ++lane) {
     if (!(operation.lanes >> lane & 1))
       continue;
-    uint64_t address = uint64_t(addresses[lane]) + offset;
+    // Modulo 2^32: a negative base with an offset that brings it back is what compilers write.
+    uint64_t address = addresses[lane] + offset;
     if (!wave.block.checkLocal(wave, lane, address, bytes) ||
         !checkAlignment(wave, lane, u32(address), bytes) ||
         !wave.block.touchLocal(wave, lane, u32(address), bytes, LocalAccess::Write))

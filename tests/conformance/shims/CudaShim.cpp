@@ -215,7 +215,7 @@ EXPORT cuModuleGetFunction(Function **function, Module *module, const char *name
 }
 EXPORT cuFuncGetAttribute(int *value, int attribute, Function *) {
   IN_CONTEXT;
-  return attribute == 1 ? (*value = 0, success) : invalidValue;
+  return attribute == 0 ? (*value = 1024, success) : attribute == 1 ? (*value = 0, success) : invalidValue;
 }
 EXPORT cuFuncSetAttribute(Function *function, int attribute, int value) {
   IN_CONTEXT;

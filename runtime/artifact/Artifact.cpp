@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <mutex>
 
 namespace quern::runtime {
@@ -218,7 +219,15 @@ Expected<Weight> Artifact::weight(std::string_view name) const {
 
 Status Artifact::readWeight(const Weight &weight, WeightBytes &bytes) const {
   if (weight.kind == WeightKind::Random) {
-    bytes.own.resize(weight.size);
+    // The size comes from a file; only memory says whether it is too much.
+    try {
+      bytes.own.resize(weight.size);
+    } catch (const std::exception &) {
+      return Status::error(Exit::Resource, "E-HOST-OUT-OF-MEMORY",
+                           "no memory for the tensor `" + std::string(weight.name) + "`")
+          .cause(std::to_string(weight.size) + " bytes are needed")
+          .remedy("use a machine with more memory");
+    }
     fillRandom(weight, 0, bytes.own);
     bytes.view = bytes.own;
     return Status::success();

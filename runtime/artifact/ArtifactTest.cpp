@@ -260,6 +260,26 @@ TEST(ArtifactTest, WriterRefusesMisuseAndKeepsThePreviousFile) {
   EXPECT_EQ(scratch.entries(), std::vector<std::string>{"x"});
 }
 
+TEST(ArtifactTest, ARandomTensorBeyondAllMemoryIsAnError) {
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+  GTEST_SKIP() << "AddressSanitizer ends the process in place of throwing";
+#endif
+#endif
+  ScratchDirectory scratch;
+  auto writer = ArtifactWriter::create(scratch / "x");
+  ASSERT_TRUE(writer.ok());
+  ASSERT_TRUE(writer->addRandomWeight({"a", ElementType::U8, {uint64_t(1) << 52}}, 1, 0, 9).ok());
+  ASSERT_TRUE(writer->finish(tinyManifest()).ok());
+  auto artifact = Artifact::open(scratch / "x");
+  ASSERT_TRUE(artifact.ok());
+  WeightBytes bytes;
+  Status status = artifact->readWeight(*artifact->weight("a"), bytes);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.id(), "E-HOST-OUT-OF-MEMORY");
+  EXPECT_EQ(status.exit(), Exit::Resource);
+}
+
 TEST(ArtifactTest, LinkedWeightsAreFoundAndChecked) {
   ScratchDirectory scratch;
   std::string source = patternBytes(1000, 7);

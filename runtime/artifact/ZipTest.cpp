@@ -132,10 +132,12 @@ TEST(ZipTest, ReaderRefusesLies) {
   EXPECT_EQ(idOf(""), "E-ARTIFACT-TRUNCATED");
   EXPECT_EQ(idOf("PK"), "E-ARTIFACT-TRUNCATED");
   EXPECT_EQ(idOf(forged({{"a", "1"}}) + "x"), "E-ARTIFACT-TRUNCATED") << "something follows the end";
-  std::string counted = forged({{"a", "1"}});
-  counted.replace(counted.size() - 1 - 22 - 20 - 56, 98,
-                  zip::endRecords(1 << 21, 72, 75, "")); // an absurd count
-  EXPECT_NE(idOf(counted), "accepted");
+  // An absurd count, and one that the directory has no room for.
+  std::string members = forged({{"a", "1"}}).substr(0, 52 + 75);
+  EXPECT_EQ(idOf(members + zip::endRecords(1, 52, 75, "#")), "accepted");
+  EXPECT_EQ(idOf(members + zip::endRecords(1 << 21, 52, 75, "#")), "E-ARTIFACT-LIMIT");
+  EXPECT_EQ(idOf(members + zip::endRecords(2, 52, 75, "#")), "E-ARTIFACT-DAMAGED");
+  EXPECT_EQ(idOf(members + zip::endRecords(0, 52, 75, "#")), "E-ARTIFACT-DAMAGED");
 }
 
 TEST(ZipTest, EveryFlippedHeaderByteIsNoticed) {

@@ -100,6 +100,12 @@ TEST_F(Shim, NoDeviceAndNoSuchDevice) {
   EXPECT_EQ((*best)->info().name, "cpu");
 }
 
+/// That the report of wrong calls is there and not empty by accident.
+TEST_F(Shim, ReportSaysWhatIsLeft) {
+  std::unique_ptr<Buffer> buffer = allocate(100);
+  EXPECT_NE(shimReport().find("1 allocations left"), std::string::npos) << shimReport();
+}
+
 TEST_F(Shim, BestDeviceIsTheGpu) {
   Expected<std::unique_ptr<Device>> best = openDevice("");
   ASSERT_TRUE(best.ok()) << best.error().message();

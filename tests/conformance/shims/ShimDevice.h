@@ -108,6 +108,8 @@ public:
 private:
   /// Whether [memory, memory + bytes) lies in one allocation; a violation otherwise.
   bool isDeviceMemory(const char *call, const void *memory, size_t bytes);
+  /// A violation where the queue is not empty.
+  void endQueue(const char *call, const char *text);
   Result queue(std::function<Result()> operation);
 
   std::recursive_mutex mutex;
@@ -124,6 +126,6 @@ private:
 } // namespace quern::shim
 
 /// Exported by every shim: ShimDevice::report, valid until the next call.
-extern "C" const char *quernShimReport();
+extern "C" __attribute__((visibility("default"))) const char *quernShimReport();
 
 #endif // QUERN_TESTS_CONFORMANCE_SHIMS_SHIMDEVICE_H

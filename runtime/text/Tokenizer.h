@@ -52,7 +52,7 @@ struct EncodeOptions {
   bool allPlain = false;
 };
 
-/// Immutable; may be used by several threads at once.
+/// Several threads may encode and decode with one at once.
 class Tokenizer {
 public:
   static constexpr uint64_t maxFileBytes = 256u << 20;
@@ -62,6 +62,10 @@ public:
   /// "E-TOKENIZER-MERGES", "E-TOKENIZER-ADDED-TOKEN", "E-TOKENIZER-TEMPLATE".
   static Expected<Tokenizer> read(std::string_view json, const std::string &name = "tokenizer.json");
   static Expected<Tokenizer> read(JsonRef json);
+
+  /// Makes encode with special tokens begin or end with |id|, unless the file's template sees to it already.
+  void addBeginToken(uint32_t id);
+  void addEndToken(uint32_t id);
 
   /// The ids of |text|; bytes that are no UTF-8 count as U+FFFD.
   Expected<std::vector<uint32_t>> encode(std::string_view text, const EncodeOptions &options = {}) const;
@@ -105,8 +109,8 @@ private:
     std::vector<bool> special;            ///< by id
     uint32_t size = 0;
   };
-  explicit Tokenizer(std::unique_ptr<const Content> content) : content(std::move(content)) {}
-  std::unique_ptr<const Content> content;
+  explicit Tokenizer(std::unique_ptr<Content> content) : content(std::move(content)) {}
+  std::unique_ptr<Content> content;
 
   static Status readAddedTokens(JsonRef json, Content &content);
   static Status readPostProcessor(JsonRef json, Content &content, int depth);

@@ -129,4 +129,14 @@ Status Tokenizer::readTemplate(JsonRef json, Content &content) {
   return Status::success();
 }
 
+void Tokenizer::addBeginToken(uint32_t id) {
+  if (content->prefix.empty() || content->prefix.front() != id)
+    content->prefix.insert(content->prefix.begin(), id);
+}
+
+void Tokenizer::addEndToken(uint32_t id) {
+  if (content->suffix.empty() || content->suffix.back() != id)
+    content->suffix.push_back(id);
+}
+
 } // namespace quern::runtime

@@ -18,7 +18,7 @@ namespace quern::runtime {
 inline constexpr uint32_t artifactMajor = 0, artifactMinor = 1;
 
 struct ManifestTarget {
-  std::string target; ///< canonical text of support/target: "nvidia:sm_90a,sms=44"
+  std::string target; ///< canonical text, see support/target/TargetSpec.h
   std::string folder; ///< the plan is plan/FOLDER.json, the code is in kernels/FOLDER/
   std::string rung;   ///< "fp8", "fp8-weights", "bf16"
 };

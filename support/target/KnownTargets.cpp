@@ -155,6 +155,18 @@ const TargetInfo *findTarget(std::string_view vendor, std::string_view architect
   return nullptr;
 }
 
+std::string_view unitsWord(std::string_view vendor) {
+  if (vendor == "nvidia")
+    return "sms";
+  return vendor == "amd" ? "cus" : "threads";
+}
+
+std::string_view baseArchitecture(std::string_view vendor, std::string_view architecture) {
+  if (vendor == "nvidia" && !architecture.empty() && architecture.back() >= 'a')
+    architecture.remove_suffix(1);
+  return architecture;
+}
+
 const CardInfo *representativeCard(const TargetInfo &target) { return findCard(target.card); }
 
 std::string_view rungName(Rung rung) { return rungNames[static_cast<int>(rung)]; }

@@ -119,6 +119,10 @@ std::span<const TargetAlias> targetAliases();
 const CardInfo *findCard(std::string_view name);
 /// By vendor and architecture; null where there is none.
 const TargetInfo *findTarget(std::string_view vendor, std::string_view architecture);
+/// The word for a number of units in a target's options: "sms", "cus" or "threads".
+std::string_view unitsWord(std::string_view vendor);
+/// What a device of |architecture| calls itself, without sub-features: "sm_90a" -> "sm_90".
+std::string_view baseArchitecture(std::string_view vendor, std::string_view architecture);
 /// The card that stands for |target|; null for a CPU.
 const CardInfo *representativeCard(const TargetInfo &target);
 

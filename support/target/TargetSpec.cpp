@@ -10,13 +10,6 @@ namespace {
 
 constexpr std::string_view native = "native";
 
-/// The word for a number of units in a target's options, by vendor: "sms=44", "cus=38".
-std::string_view unitsKey(std::string_view vendor) {
-  if (vendor == "nvidia")
-    return "sms";
-  return vendor == "amd" ? "cus" : "threads";
-}
-
 std::optional<uint64_t> parseNumber(std::string_view text) {
   uint64_t value = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -51,7 +44,7 @@ Status readOption(std::string_view option, TargetSpec &spec) {
   if (equals == std::string_view::npos)
     return badOption(option, spec.name(), "an option is written key=value");
   std::string_view key = option.substr(0, equals), value = option.substr(equals + 1);
-  if (key == unitsKey(spec.vendor) || key == "units") {
+  if (key == unitsWord(spec.vendor) || key == "units") {
     std::optional<uint64_t> units = parseNumber(value);
     if (!units || *units == 0 || *units > 65535)
       return badOption(option, spec.name(), "the number of units is an integer from 1 to 65535");
@@ -70,14 +63,7 @@ Status readOption(std::string_view option, TargetSpec &spec) {
     return Status::success();
   }
   return badOption(option, spec.name(),
-                   "the options are " + std::string(unitsKey(spec.vendor)) + "=N and mem=SIZE");
-}
-
-/// "sm_90a" -> "sm_90": what a device says of itself.
-std::string_view withoutSubFeatures(std::string_view vendor, std::string_view architecture) {
-  if (vendor == "nvidia" && !architecture.empty() && architecture.back() >= 'a')
-    architecture.remove_suffix(1);
-  return architecture;
+                   "the options are " + std::string(unitsWord(spec.vendor)) + "=N and mem=SIZE");
 }
 
 /// The number in "sm_90"; 0 where there is none.
@@ -143,7 +129,7 @@ std::string TargetSpec::name() const { return architecture.empty() ? vendor : ve
 std::string TargetSpec::text() const {
   std::string result = name();
   if (units)
-    result += "," + std::string(unitsKey(vendor)) + "=" + std::to_string(*units);
+    result += "," + std::string(unitsWord(vendor)) + "=" + std::to_string(*units);
   if (memory)
     result += ",mem=" + byteSizeText(*memory);
   return result;
@@ -236,7 +222,7 @@ Expected<size_t> chooseTarget(const std::vector<TargetSpec> &targets, const Devi
     const TargetInfo *info = spec.info();
     if (spec.vendor != device.vendor || !info || info->isCpu())
       continue;
-    std::string_view own = withoutSubFeatures(spec.vendor, spec.architecture);
+    std::string_view own = baseArchitecture(spec.vendor, spec.architecture);
     uint64_t number = generationNumber(own);
     uint64_t fit = own == device.architecture                                                  ? ~0ull
                    : info->forwardCompatible && number < generationNumber(device.architecture) ? number
@@ -258,7 +244,7 @@ Expected<size_t> chooseTarget(const std::vector<TargetSpec> &targets, const Devi
     if (target.vendor != device.vendor || target.isCpu())
       continue;
     uint64_t number = generationNumber(target.architecture);
-    bool exact = withoutSubFeatures(target.vendor, target.architecture) == device.architecture;
+    bool exact = baseArchitecture(target.vendor, target.architecture) == device.architecture;
     bool runs = target.forwardCompatible && number < generationNumber(device.architecture);
     if (exact || (runs && number > wantedNumber)) {
       wanted = std::string(target.vendor) + ":" + std::string(target.architecture);

@@ -236,6 +236,30 @@ void AmdProgram::startWave(Wave &wave, const LaunchShape &shape, const LaunchMem
   wave.pc = uint32_t(loaded->code.indexByDword[(entry - loaded->object.textAddress) / 4]);
 }
 
+/// The error that a finding ends the run with.
+Status reported(const Finding &finding) {
+  static const struct {
+    const char *kind, *id, *sentence;
+  } kinds[] = {
+      {"out-of-bounds", "E-EMULATED-OUT-OF-BOUNDS", "an access lies outside of every allocation"},
+      {"misaligned", "E-EMULATED-MISALIGNED", "an access is not aligned to its size"},
+      {"race", "E-EMULATED-RACE", "two waves access the same local memory without an order"},
+      {"uninitialised", "E-EMULATED-UNINITIALISED", "local memory is read before anything has written it"},
+      {"missing-wait", "E-EMULATED-MISSING-WAIT", "a register is used before the wait of its load"},
+      {"deadlock", "E-EMULATED-DEADLOCK", "no wave of a block can go on"},
+      {"divergence", "E-EMULATED-DIVERGENCE", "a barrier is not reached by all threads of the block"},
+      {"trap", "E-EMULATED-TRAP", "the kernel has trapped"},
+      {"endless", "E-EMULATED-STEP-LIMIT", "a wave does not end within the step limit"},
+  };
+  std::string cause = "kernel `" + finding.kernel + "`, block " + std::to_string(finding.block) +
+                      ", thread " + std::to_string(finding.thread) + ", " + finding.instruction + ": " +
+                      finding.detail;
+  for (auto &[kind, id, sentence] : kinds)
+    if (finding.kind == kind)
+      return Status::error(Exit::NumericCheckFailed, id, sentence).cause(cause);
+  return Status::error(Exit::Unexpected, "E-EMULATED-FINDING", "the kernel is faulty").cause(cause);
+}
+
 Status AmdProgram::run(const LaunchShape &shape, std::span<const Argument> arguments,
                        const GlobalMemory &memory, const RunOptions &options, RunCounters &counters,
                        std::vector<Finding> &findings) {
@@ -334,11 +358,7 @@ Status AmdProgram::run(const LaunchShape &shape, std::span<const Argument> argum
     return firstError;
   if (found.empty())
     return Status::success();
-  const Finding &first = found.front();
-  return Status::error(Exit::Unexpected, "E-EMULATED-FINDING",
-                       first.kind + " in kernel `" + first.kernel + "` at `" + first.instruction + "`")
-      .cause(first.detail + "; block " + std::to_string(first.block) + ", thread " +
-             std::to_string(first.thread));
+  return reported(found.front());
 }
 
 class AmdMachine final : public Machine {

@@ -12,8 +12,8 @@
 
 namespace quern::runtime::emulated::amd {
 
-/// Instructions of one turn, and of a whole wave before it is taken to run for ever.
-static constexpr uint64_t kTurn = 200'000, kStepBudget = 2'000'000'000;
+/// Instructions of one turn, and of a wave before it is taken to run for ever (RunOptions::stepLimit).
+static constexpr uint64_t kTurn = 200'000, kStepLimit = 2'000'000'000;
 
 Block::Block(const LaunchContext &launch, uint32_t index, uint32_t localBytes)
     : launch(launch), index(index), local(localBytes, launch.options->poisonShared ? 0xCB : 0) {
@@ -53,6 +53,12 @@ bool Block::touchLocal(Wave &wave, unsigned lane, uint32_t address, unsigned siz
                  lane);
       return false;
     }
+    if (kind != LocalAccess::Write && !byte.written && launch.options->uninitialised) [[unlikely]] {
+      wave.fault("uninitialised",
+                 "local byte " + std::to_string(address + i) + " is read before anything has written it",
+                 lane);
+      return false;
+    }
     if (kind == LocalAccess::Read) {
       bool others = byte.readPhase > wave.barrierWaits && byte.reader != self;
       byte.reader = others ? kManyReaders : self;
@@ -61,6 +67,7 @@ bool Block::touchLocal(Wave &wave, unsigned lane, uint32_t address, unsigned siz
       byte.writer = self;
       byte.writePhase = wave.barrierSignals + 1;
       byte.atomic = kind == LocalAccess::Atomic;
+      byte.written = true;
     }
   }
   return true;
@@ -99,7 +106,8 @@ bool Block::allSignalled() const {
 bool Block::step(Wave &wave) {
   const std::vector<Instruction> &code = *launch.code;
   wave.signal = Signal::None;
-  uint64_t limit = wave.instructions + kTurn;
+  uint64_t stepLimit = launch.options->stepLimit ? launch.options->stepLimit : kStepLimit;
+  uint64_t limit = wave.instructions + std::min(kTurn, stepLimit);
   bool sanitize = launch.options->sanitize;
   while (wave.signal == Signal::None) {
     const Instruction &in = code[wave.pc];
@@ -114,8 +122,8 @@ bool Block::step(Wave &wave) {
     if (wave.instructions >= limit && wave.signal == Signal::None)
       wave.signal = Signal::Pause;
   }
-  if (wave.instructions > kStepBudget && wave.signal == Signal::Pause)
-    wave.fault("deadlock",
+  if (wave.instructions >= stepLimit && wave.signal == Signal::Pause)
+    wave.fault("endless",
                "the wave has run " + std::to_string(wave.instructions) + " instructions without ending");
   return wave.signal != Signal::Fault;
 }

@@ -74,7 +74,7 @@ private:
   struct Shadow {
     uint32_t writePhase = 0, readPhase = 0;
     uint16_t writer = 0, reader = 0; ///< wave numbers; reader kManyReaders: several
-    bool atomic = false;
+    bool atomic = false, written = false;
   };
   static constexpr uint16_t kManyReaders = 0xffff;
   std::vector<Shadow> shadow;

@@ -136,6 +136,9 @@ template <typename T> T divFixup(T quotient, T denominator, T numerator) {
     return sign * T(0);
   if (exponentField(numerator) - exponentField(denominator) < C::underflow)
     return sign * T(0);
+  // A scaled quotient that overflowed has met infinity - infinity in the refinement and arrives as NaN.
+  if (isNan(quotient))
+    return sign * std::numeric_limits<T>::infinity();
   return std::copysign(quotient, sign);
 }
 

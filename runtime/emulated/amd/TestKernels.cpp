@@ -108,21 +108,25 @@ std::string kernelAssembly(const std::string &target, const std::string &body, u
   return text + "...\n.end_amdgpu_metadata\n";
 }
 
-KernelRun::KernelRun(const std::string &target, std::vector<std::byte> code, const std::string &name)
-    : name(name) {
+std::shared_ptr<LoadedPrograms> loadPrograms(const std::string &target, const std::vector<std::byte> &code) {
+  auto result = std::make_shared<LoadedPrograms>();
   auto made = makeAmdMachine(target);
   if (!made.ok()) {
     ADD_FAILURE() << made.error().message();
-    return;
+    return result;
   }
-  machine = std::move(*made);
-  auto loaded = machine->load(code);
-  if (!loaded.ok()) {
+  result->machine = std::move(*made);
+  auto loaded = result->machine->load(code);
+  if (loaded.ok())
+    result->programs = std::move(*loaded);
+  else
     ADD_FAILURE() << loaded.error().message();
-    return;
-  }
-  programs = std::move(*loaded);
-  EXPECT_TRUE(programs.count(name));
+  return result;
+}
+
+KernelRun::KernelRun(std::shared_ptr<LoadedPrograms> loaded, const std::string &name)
+    : name(name), loaded(std::move(loaded)) {
+  EXPECT_TRUE(this->loaded->programs.count(name)) << name;
 }
 
 KernelRun &KernelRun::buffer(std::vector<uint32_t> contents) {
@@ -148,8 +152,8 @@ KernelRun &KernelRun::real(float value) {
 }
 
 Status KernelRun::launch(uint32_t blocks, uint32_t threads) {
-  auto it = programs.find(name);
-  if (it == programs.end())
+  auto it = loaded->programs.find(name);
+  if (it == loaded->programs.end())
     return Status::error(Exit::Unexpected, "E-TEST", "no program");
   GlobalMemory memory;
   for (size_t i = 0; i < arguments.size(); ++i)

@@ -27,10 +27,19 @@ std::vector<std::byte> assemble(const std::string &target, const std::string &as
 std::string kernelAssembly(const std::string &target, const std::string &body, unsigned arguments,
                            unsigned localBytes = 0, unsigned privateBytes = 0);
 
+/// A loaded code object, to run several of its kernels.
+struct LoadedPrograms {
+  std::unique_ptr<Machine> machine;
+  std::map<std::string, std::unique_ptr<Program>> programs;
+};
+std::shared_ptr<LoadedPrograms> loadPrograms(const std::string &target, const std::vector<std::byte> &code);
+
 /// One program with its buffers. Buffers are checked memory: accesses outside them are findings.
 class KernelRun {
 public:
-  KernelRun(const std::string &target, std::vector<std::byte> code, const std::string &name = "kernel");
+  KernelRun(const std::string &target, const std::vector<std::byte> &code, const std::string &name = "kernel")
+      : KernelRun(loadPrograms(target, code), name) {}
+  KernelRun(std::shared_ptr<LoadedPrograms> loaded, const std::string &name);
 
   /// A buffer argument; its contents can be read with `words` after the run.
   KernelRun &buffer(std::vector<uint32_t> contents);
@@ -55,8 +64,7 @@ public:
 
 private:
   std::string name;
-  std::unique_ptr<Machine> machine;
-  std::map<std::string, std::unique_ptr<Program>> programs;
+  std::shared_ptr<LoadedPrograms> loaded;
   std::vector<std::vector<uint32_t>> buffers;
   std::vector<Argument> arguments;
   std::vector<int> bufferOf; ///< per argument: buffer index or -1

@@ -89,6 +89,10 @@ void HandlerTable::addVectorHalf() {
       op<[](Half a, Half b, Half c) { return Half{fmaHalf(a.value, b.value, c.value)}; }>());
   add("v_fmac_f16",
       accumulate<[](Half a, Half b, Half c) { return Half{fmaHalf(a.value, b.value, c.value)}; }>());
+  add({"v_fma_legacy_f16"},
+      op<[](Half a, Half b, Half c) { return Half{fmaHalf(a.value, b.value, c.value)}; }>());
+  add("v_div_fixup_legacy_f16",
+      op<[](Half a, Half b, Half c) { return Half{divFixup(a.value, b.value, c.value)}; }>());
   add("v_mad_f16", keepsHigh<[](Half a, Half b, Half c) {
         float product = halfToFloat(floatToHalfNearest(a.value * b.value));
         return Half{product + c.value};

@@ -183,6 +183,9 @@ void HandlerTable::addVectorInteger() {
   add({"v_mul_lo_u16"}, op<[](u16 a, u16 b) { return u16(u32(a) * b); }>());
   add("v_mad_u16", keepsHigh<[](u16 a, u16 b, u16 c) { return Saturating<u16>{i64(a) * b + c}; }>());
   add("v_mad_i16", keepsHigh<[](i16 a, i16 b, i16 c) { return Saturating<i16>{i64(a) * b + c}; }>());
+  // The older forms clear the high half.
+  add("v_mad_legacy_u16", op<[](u16 a, u16 b, u16 c) { return Saturating<u16>{i64(a) * b + c}; }>());
+  add("v_mad_legacy_i16", op<[](i16 a, i16 b, i16 c) { return Saturating<i16>{i64(a) * b + c}; }>());
   add("v_mad_u32_u16", op<[](u16 a, u16 b, u32 c) { return Saturating<u32>{i64(a) * b + c}; }>());
   add("v_mad_i32_i16", op<[](i16 a, i16 b, i32 c) { return Saturating<i32>{i64(a) * b + c}; }>());
   add({"v_mad_u64_u32", "v_mad_co_u64_u32"}, op<[](u32 a, u32 b, u64 c) {

@@ -148,8 +148,7 @@ Expected<Tensor> latentAttention(const Context &context, const Tensor &qNope, co
             for (int64_t i = 0; i < n; ++i)
               score += nope[i] * dot(weight.data() + i * c, entry, c);
           else
-            for (int64_t l = 0; l < c; ++l)
-              score += query[static_cast<size_t>(l)] * entry[l];
+            score += dot(query.data(), entry, c);
           scores.push_back(scale * score);
         }
         softmax(scores);
@@ -169,12 +168,8 @@ Expected<Tensor> latentAttention(const Context &context, const Tensor &qNope, co
           for (int64_t l = 0; l < c; ++l)
             latent[static_cast<size_t>(l)] += p * span.view.keys[j * c + l];
         }
-        for (int64_t i = 0; i < v; ++i) {
-          double value = 0;
-          for (int64_t l = 0; l < c; ++l)
-            value += weight[static_cast<size_t>((n + i) * c + l)] * latent[static_cast<size_t>(l)];
-          to[i] = roundTo(qNope.type, value);
-        }
+        for (int64_t i = 0; i < v; ++i)
+          to[i] = roundTo(qNope.type, dot(latent.data(), weight.data() + (n + i) * c, c));
       }
     }
   });

@@ -312,6 +312,36 @@ TEST_P(GoldenTest, ContinuesStepByStep) {
   }
 }
 
+TEST_P(GoldenTest, LongPromptInChunks) {
+  const std::string folder = kModels + "/" + GetParam();
+  if (!std::filesystem::exists(folder + "/golden_long.json"))
+    return; // this checkpoint has no long prompt
+  auto document = readJsonFile(folder + "/golden_long.json", {});
+  auto file = SafetensorsFile::open(folder + "/golden_long.safetensors");
+  ASSERT_TRUE(document.ok() && file.ok());
+  golden.emplace(*std::move(file));
+  const Json &entry = document->value().find("cases")->items()[0];
+  std::vector<int32_t> prompt = integersOf(entry.find("prompt"));
+  std::vector<float> expected = goldenOf(entry.find("logits_last")->string());
+  ASSERT_EQ(prompt.size(), 5000u);
+  Model model(GetParam(), /*wide=*/true, Rung::Bf16);
+  ASSERT_TRUE(model.oracle);
+  Value cache = *model.oracle->makeCache("step");
+  std::vector<Value> results;
+  for (size_t at = 0; at < prompt.size(); at += 512) {
+    std::vector<int32_t> chunk(prompt.begin() + at, prompt.begin() + std::min(prompt.size(), at + 512));
+    results = model.run("step", chunk, static_cast<int32_t>(at), cache);
+    ASSERT_FALSE(results.empty());
+    cache = results.back();
+  }
+  const Tensor &logits = std::get<Tensor>(results[0]);
+  std::vector<float> last(logits.values.end() - static_cast<ptrdiff_t>(expected.size()), logits.values.end());
+  Comparison c = compare(last, expected, static_cast<size_t>(logits.lastDim()), 0.05);
+  std::cout << GetParam() << " t5000 f32: " << c << "\n";
+  EXPECT_LT(c.largestDifference, 1e-3);
+  EXPECT_EQ(c.wrongArgmax, 0);
+}
+
 TEST_P(GoldenTest, PrefillEqualsStepByStep) {
   for (Rung rung : {Rung::Fp8, Rung::Bf16}) {
     Model model(GetParam(), /*wide=*/false, rung);

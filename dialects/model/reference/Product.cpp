@@ -11,6 +11,15 @@ namespace quern::model::reference {
 #define QUERN_WIDE
 #endif
 
+namespace {
+
+/// The eight partial sums of a dot product, added pairwise.
+inline double total(const double (&sums)[8]) {
+  return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+}
+
+} // namespace
+
 QUERN_WIDE double dot(const float *a, const float *b, int64_t count) {
   double sums[8] = {};
   int64_t i = 0;
@@ -19,7 +28,19 @@ QUERN_WIDE double dot(const float *a, const float *b, int64_t count) {
       sums[j] += static_cast<double>(a[i + j]) * static_cast<double>(b[i + j]);
   for (int j = 0; i < count; ++i, ++j)
     sums[j] += static_cast<double>(a[i]) * static_cast<double>(b[i]);
-  return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+  return total(sums);
+}
+
+QUERN_WIDE double dot(const double *a, const float *b, int64_t count) {
+#pragma clang fp contract(off)
+  double sums[8] = {};
+  int64_t i = 0;
+  for (; i + 8 <= count; i += 8)
+    for (int j = 0; j < 8; ++j)
+      sums[j] += a[i + j] * static_cast<double>(b[i + j]);
+  for (int j = 0; i < count; ++i, ++j)
+    sums[j] += a[i] * static_cast<double>(b[i]);
+  return total(sums);
 }
 
 /// Codes of |x| as values, and its scales.

@@ -32,6 +32,8 @@ void multiply(const Context &context, const Rows &rows, const std::vector<int64_
 
 /// Sum of products in the order that every product of the oracle uses.
 double dot(const float *a, const float *b, int64_t count);
+/// The same order; these products are rounded, and never fused with the sum.
+double dot(const double *a, const float *b, int64_t count);
 
 /// Calls body(first, last) on pieces of [0, count): over the pool's threads, or at once without one.
 template <typename Body>

@@ -88,6 +88,20 @@ TEST(ThreadsTest, SeveralCallersTakeTurns) {
   EXPECT_EQ(sum, 4u * 200 * 28);
 }
 
+TEST(ThreadsTest, JobsThatEndBeforeAnyoneWakesUp) {
+  // Many more threads than processors and jobs of almost nothing: most threads come late to every job.
+  ThreadPool pool(32);
+  std::atomic<uint64_t> sum{0};
+  for (uint64_t job = 0; job != 5000; ++job) {
+    const uint64_t before = sum, count = 2 + job % 3;
+    pool.parallelFor(0, count, 1, [&, job](uint64_t first, uint64_t last, unsigned) {
+      ASSERT_EQ(last, first + 1);
+      sum += job * 10 + first;
+    });
+    ASSERT_EQ(sum, before + job * 10 * count + count * (count - 1) / 2) << "job " << job;
+  }
+}
+
 TEST(ThreadsTest, DefaultSizeIsWhatTheProcessMayUse) {
   EXPECT_GE(availableThreads(), 1u);
   EXPECT_EQ(ThreadPool().size(), availableThreads());

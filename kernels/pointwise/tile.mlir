@@ -1,12 +1,12 @@
-// Functions of single elements: y = f(a) or f(a, b), in f32, rounded once. Rows are tokens; a, b and y have their own
-// row strides, so that slices and concatenations are read and written in place.
+// Functions of single elements: y = f(a) or f(a, b), in f32, rounded once. a, b and y are [T, H, N] with their own
+// strides, so that slices and concatenations are read and written in place.
 //
-// FUNCTION is one of the flags COPY, ADD, MUL (with HAS_B), SCALE (a * factor), SOFTCAP (cap * tanh(a / cap)), MASK (columns from
-// VALID on become -inf), ACTIVATE (act(a), with HAS_B times b). The activation is one of the flags SILU, GELU (by an
+// The function is one of the flags ADD, MUL (with HAS_B), SCALE (a * factor), SOFTCAP (cap * tanh(a / cap)), MASK (columns from
+// VALID on become -inf), ACTIVATE (act(a), with HAS_B times b); without a flag a is copied. The activation is one of the flags SILU, GELU (by an
 // approximation of erf with error below 1.5e-7, Abramowitz and Stegun 7.1.26), GELU_TANH, QUICK_GELU, RELU, RELU2,
 // SIGMOID, TANH. ROW_B: b has one column, which multiplies the whole row.
 //
-// Parameters: N, AS, BS, YS (row strides in elements), A, B, Y (elements), factor, cap, VALID, and the flags.
+// Parameters: H, N, AS, BS, YS (row strides in elements), AH, BH, YH (head strides), A, B, Y (elements), factor, cap, VALID, and the flags.
 
 !a = tensor<?x!tile.elem<"A">, #tile.dims<BN>>
 !b = tensor<?x!tile.elem<"B">, #tile.dims<BN>>
@@ -19,9 +19,13 @@ tile.kernel @pointwise(%a: !tile.ptr<!tile.elem<"A">>, %b: !tile.ptr<!tile.elem<
                        %rows: i32) attributes {tile_names = ["BN"]} {
   %bn = tile.param "BN" : i32
   %n = tile.param "N" : i32
+  %h = tile.param "H" : i32
   %as = tile.param "AS" : i32
+  %ah = tile.param "AH" : i32
   %bs = tile.param "BS" : i32
+  %bh = tile.param "BH" : i32
   %ys = tile.param "YS" : i32
+  %yh = tile.param "YH" : i32
   %zero = arith.constant 0 : i32
   %one = arith.constant 1 : i32
   %zero_f = arith.constant 0.0 : f32
@@ -34,20 +38,20 @@ tile.kernel @pointwise(%a: !tile.ptr<!tile.elem<"A">>, %b: !tile.ptr<!tile.elem<
   %twos = tile.splat %two_f : f32 -> !f
   %halves = tile.splat %half_f : f32 -> !f
   %log2e_t = tile.splat %log2e : f32 -> !f
-  %r, %n0 = tile.domain %rows by %one, %n by %bn
-  %av = tile.view %a[%rows, %n] strides [%as, %one] : !tile.ptr<!tile.elem<"A">> -> !tile.view<2, !tile.elem<"A">>
-  %bv = tile.view %b[%rows, %n] strides [%bs, %one] : !tile.ptr<!tile.elem<"B">> -> !tile.view<2, !tile.elem<"B">>
-  %yv = tile.view %y[%rows, %n] strides [%ys, %one] : !tile.ptr<!tile.elem<"Y">> -> !tile.view<2, !tile.elem<"Y">>
-  %at = tile.load %av[%r, %n0] : !tile.view<2, !tile.elem<"A">> -> !a
+  %r, %head, %n0 = tile.domain %rows by %one, %h by %one, %n by %bn
+  %av = tile.view %a[%rows, %h, %n] strides [%as, %ah, %one] : !tile.ptr<!tile.elem<"A">> -> !tile.view<3, !tile.elem<"A">>
+  %bv = tile.view %b[%rows, %h, %n] strides [%bs, %bh, %one] : !tile.ptr<!tile.elem<"B">> -> !tile.view<3, !tile.elem<"B">>
+  %yv = tile.view %y[%rows, %h, %n] strides [%ys, %yh, %one] : !tile.ptr<!tile.elem<"Y">> -> !tile.view<3, !tile.elem<"Y">>
+  %at = tile.load %av[%r, %head, %n0] : !tile.view<3, !tile.elem<"A">> -> !a
   %x = tile.convert %at : !a -> !f
   %b_value = tile.static_if "HAS_B" -> !f {
     %loaded = tile.static_if "ROW_B" -> !f {
-      %scalar = tile.load_scalar %bv[%r, %zero] : !tile.view<2, !tile.elem<"B">> -> !tile.elem<"B">
+      %scalar = tile.load_scalar %bv[%r, %head, %zero] : !tile.view<3, !tile.elem<"B">> -> !tile.elem<"B">
       %spread = tile.splat %scalar : !tile.elem<"B"> -> !b
       %wide = tile.convert %spread : !b -> !f
       tile.yield %wide : !f
     } else {
-      %bt = tile.load %bv[%r, %n0] : !tile.view<2, !tile.elem<"B">> -> !b
+      %bt = tile.load %bv[%r, %head, %n0] : !tile.view<3, !tile.elem<"B">> -> !b
       %wide = tile.convert %bt : !b -> !f
       tile.yield %wide : !f
     }
@@ -234,6 +238,6 @@ tile.kernel @pointwise(%a: !tile.ptr<!tile.elem<"A">>, %b: !tile.ptr<!tile.elem<
     tile.yield %other : !f
   }
   %out = tile.convert %result : !f -> !y
-  tile.store %out, %yv[%r, %n0] : !y, !tile.view<2, !tile.elem<"Y">>
+  tile.store %out, %yv[%r, %head, %n0] : !y, !tile.view<3, !tile.elem<"Y">>
   tile.return
 }

@@ -1,0 +1,110 @@
+//===- DefaultSchedule.cpp ------------------------------------------------===//
+#include "lowering/model_to_tile/DefaultSchedule.h"
+
+#include <algorithm>
+
+namespace quern::lowering {
+
+namespace {
+
+struct Problem {
+  const std::map<std::string, ParameterValue> &parameters;
+  const CodeTarget &target;
+
+  int64_t integer(const char *name) const {
+    auto it = parameters.find(name);
+    return it == parameters.end() ? 0 : std::get<int64_t>(it->second);
+  }
+  bool flag(const char *name) const { return integer(name) != 0; }
+};
+
+/// The largest power of two that divides |n|, at most |limit|.
+int32_t powerDividing(int64_t n, int64_t limit) {
+  int64_t power = 1;
+  while (power * 2 <= limit && n % (power * 2) == 0)
+    power *= 2;
+  return int32_t(power);
+}
+
+/// |n| itself up to |limit|; else the largest divisor of n up to the limit that keeps at least half of it busy, or
+/// the limit (the tail is then masked).
+int32_t rowTile(int64_t n, int64_t limit) {
+  if (n <= limit)
+    return int32_t(n);
+  for (int64_t divisor = limit; divisor * 2 > limit; --divisor)
+    if (n % divisor == 0 && divisor % 8 == 0)
+      return int32_t(divisor);
+  return int32_t(limit);
+}
+
+/// Columns of a row that one block computes: enough for each thread to have a vector.
+int32_t columns(const Problem &p, int64_t n) { return rowTile(n, p.target.simd ? 16 * p.target.lanes : 1024); }
+
+/// K of one step of a contraction over lanes: a few elements for each lane, a divisor of the scale block.
+int32_t contractionStep(const Problem &p, int64_t k) {
+  if (p.target.simd)
+    return p.target.lanes;
+  int32_t step = powerDividing(k, p.flag("SCALES") ? 128 : 4 * p.target.lanes);
+  return std::max(step, std::min<int32_t>(p.target.lanes, 32));
+}
+
+} // namespace
+
+tile::Schedule defaultSchedule(const std::string &kernel, const std::map<std::string, ParameterValue> &parameters,
+                               const CodeTarget &target) {
+  Problem p{parameters, target};
+  tile::Schedule schedule;
+  schedule.kernel = kernel;
+  schedule.warps = target.warps;
+  auto oneWarp = [&](std::vector<int32_t> tile) {
+    schedule.warps = 1;
+    schedule.tile = std::move(tile);
+    return schedule;
+  };
+
+  if (kernel == "linear") {
+    // Partial sums stay in registers: BM * BN of them for each vector of K.
+    int32_t bm = p.flag("EXPERTS") ? 1 : 4, bn = target.simd ? 4 : 8;
+    schedule.tile = {bm, bn,
+                     contractionStep(p, p.integer("K"))};
+    return schedule;
+  }
+  if (kernel == "head_linear") {
+    if (p.flag("TRANSPOSED")) {
+      schedule.tile = {4, rowTile(p.integer("N"), target.simd ? 4 * target.lanes : 128),
+                       powerDividing(p.integer("K"), 16)};
+      return schedule;
+    }
+    schedule.tile = {4, target.simd ? 4 : 8, contractionStep(p, p.integer("K"))};
+    return schedule;
+  }
+  if (kernel == "latent_attention") {
+    int32_t bh = powerDividing(p.integer("H"), 4);
+    int32_t bc = target.simd ? target.lanes : powerDividing(p.integer("L"), 128);
+    schedule.tile = {bh, target.simd ? 8 : 16, bc};
+    return schedule;
+  }
+  if (kernel == "attention") {
+    schedule.tile = {16};
+    return schedule;
+  }
+  if (kernel == "rms_norm") {
+    // Rows of heads are short: several of them share a warp, and no sum crosses warps.
+    if (p.integer("H") > 1)
+      return oneWarp({powerDividing(p.integer("H"), 4), rowTile(p.integer("N"), 256)});
+    schedule.tile = {1, columns(p, p.integer("N"))};
+    return schedule;
+  }
+  if (kernel == "router")
+    return oneWarp({});
+  if (kernel == "quantise")
+    return oneWarp({1});
+  if (kernel == "rope")
+    return oneWarp({powerDividing(p.integer("H"), 4)});
+  if (kernel == "cache_append")
+    return oneWarp({powerDividing(p.integer("H"), 4)});
+  schedule.tile = {columns(p, p.integer("N"))};
+  return schedule;
+}
+
+} // namespace quern::lowering

@@ -1,0 +1,33 @@
+//===- ModelToTile.h - From the model dialect to kernels and a plan -------===//
+//
+// The only code that knows both dialects. Each operator becomes launches of kernel texts (kernels/), each weight a
+// prepared tensor, each value a piece of a work buffer.
+//
+//===----------------------------------------------------------------------===//
+#ifndef QUERN_LOWERING_MODEL_TO_TILE_MODELTOTILE_H
+#define QUERN_LOWERING_MODEL_TO_TILE_MODELTOTILE_H
+
+#include "lowering/KernelCompiler.h"
+#include "runtime/plan/Plan.h"
+#include "support/target/KnownTargets.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+#include <vector>
+
+namespace quern::lowering {
+
+/// A plan whose kernels still have to be compiled: kernels[i] of the plan is requests[i].
+struct LoweredModel {
+  runtime::Plan plan;
+  std::vector<KernelRequest> requests;
+};
+
+/// Lowers |module| for |target| on |rung|. The plan's kernels have their symbol and text; argument kinds, grid,
+/// threads and memory are filled in from the compiled kernels. Exit::Unsupported "E-OPERATOR-UNSUPPORTED" names an
+/// operator, or a use of one, that no kernel covers.
+Expected<LoweredModel> lowerModel(mlir::ModuleOp module, const CodeTarget &target, Fp8Flavour fp8, Rung rung);
+
+} // namespace quern::lowering
+
+#endif // QUERN_LOWERING_MODEL_TO_TILE_MODELTOTILE_H

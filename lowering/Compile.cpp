@@ -1,0 +1,346 @@
+//===- Compile.cpp - The order of the phases ------------------------------===//
+#include "lowering/Compile.h"
+#include "dialects/model/Model.h"
+#include "lowering/KernelCache.h"
+#include "lowering/WeightsOutput.h"
+#include "lowering/import/Import.h"
+#include "lowering/import/MemoryPlan.h"
+#include "lowering/model_to_tile/ModelToTile.h"
+#include "runtime/artifact/ArtifactWriter.h"
+#include "support/Files.h"
+#include "support/Hash.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <set>
+#include <thread>
+
+using namespace quern::runtime;
+
+namespace quern::lowering {
+
+static constexpr std::pair<Phase, const char *> phases[] = {
+    {Phase::Import, "import"},   {Phase::Model, "model"}, {Phase::Tile, "tile"},     {Phase::Layouts, "layouts"},
+    {Phase::Rings, "rings"},     {Phase::Target, "target"}, {Phase::Llvm, "llvm"}, {Phase::Code, "code"}};
+
+const char *phaseName(Phase phase) { return phases[size_t(phase)].second; }
+
+Expected<Phase> parsePhase(const std::string &name) {
+  std::string known;
+  for (auto [phase, text] : phases) {
+    if (name == text)
+      return phase;
+    known += (known.empty() ? "" : ", ") + std::string(text);
+  }
+  return Status::error(Exit::Usage, "E-PHASE-UNKNOWN", "there is no phase `" + name + "`")
+      .remedy("choose one of " + known);
+}
+
+namespace {
+
+/// Seconds since the last call.
+class Lap {
+public:
+  double next() {
+    auto now = std::chrono::steady_clock::now();
+    double seconds = std::chrono::duration<double>(now - last).count();
+    last = now;
+    return seconds;
+  }
+
+private:
+  std::chrono::steady_clock::time_point last = std::chrono::steady_clock::now();
+};
+
+/// One target with its plan and the code of its kernels.
+struct TargetBuild {
+  CodeTarget target;
+  LoweredModel lowered;
+  std::vector<CompiledKernel> kernels;
+  std::vector<double> seconds;
+};
+
+std::string print(mlir::ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module.print(stream);
+  return text + "\n";
+}
+
+class Compilation {
+public:
+  explicit Compilation(const CompileOptions &options) : options(options), registry(makeRegistry()), context(registry) {
+    context.disableMultithreading();
+    context.loadAllAvailableDialects();
+  }
+
+  Expected<CompileReport> run() {
+    QUERN_RETURN_IF_ERROR(import());
+    if (options.stopAfter <= Phase::Model)
+      return std::move(report);
+    QUERN_RETURN_IF_ERROR(lower());
+    QUERN_RETURN_IF_ERROR(compileKernels());
+    if (!options.output.empty() && options.stopAfter == Phase::Code)
+      QUERN_RETURN_IF_ERROR(write());
+    return std::move(report);
+  }
+
+private:
+  static mlir::DialectRegistry makeRegistry() {
+    mlir::DialectRegistry registry;
+    model::registerModelDialect(registry);
+    registry.insert<mlir::func::FuncDialect>();
+    return registry;
+  }
+
+  Status dump(const std::string &name, const std::string &text) {
+    if (options.dumpTo.empty())
+      return Status::success();
+    QUERN_RETURN_IF_ERROR(makeDirectories(options.dumpTo + "/" + name.substr(0, name.rfind('/'))));
+    return writeFile(options.dumpTo + "/" + name, text);
+  }
+
+  Status import() {
+    import::ReadOptions read;
+    read.family = options.family;
+    read.configOnly = options.weights == WeightsMode::Random;
+    QUERN_ASSIGN_OR_RETURN(import::ImportedModel read_, import::readModel(options.directory, read));
+    imported.emplace(std::move(read_));
+    QUERN_RETURN_IF_ERROR(imported->census().status());
+    if (!imported->checkpoint() && options.weights != WeightsMode::Random)
+      return Status::error(Exit::BadInput, "E-COMPILE-NO-WEIGHTS", "`" + options.directory + "` holds no weights")
+          .remedy("add the safetensors files, or pass --weights random");
+    QUERN_ASSIGN_OR_RETURN(module, import::buildModule(*imported, context));
+    if (options.weights == WeightsMode::Random)
+      makeRecipesRandom(*module);
+    moduleText = print(*module);
+    report.model = imported->family().name;
+    report.importSeconds = lap.next();
+    QUERN_RETURN_IF_ERROR(dump("import/model.mlir", moduleText));
+    return dump("model/model.mlir", moduleText);
+  }
+
+  Expected<Rung> rungOf(const TargetInfo &info) {
+    CheckpointKind kind = import::checkpointKind(*imported);
+    if (options.precision == "auto")
+      return rungFor(info, kind);
+    std::optional<Rung> rung = parseRung(options.precision);
+    if (!rung)
+      return Status::error(Exit::Usage, "E-PRECISION-UNKNOWN", "there is no precision `" + options.precision + "`")
+          .remedy("choose auto, fp8, fp8-weights or bf16");
+    if (*rung == Rung::Fp8 && info.fp8 == Fp8Flavour::None)
+      return Status::error(Exit::Unsupported, "E-PRECISION-TARGET",
+                           "`" + std::string(info.architecture) + "` has no fp8 matrix unit")
+          .remedy("use --precision auto, which takes fp8 weights with bf16 mathematics there");
+    return *rung;
+  }
+
+  Status lower() {
+    QUERN_ASSIGN_OR_RETURN(std::vector<TargetSpec> specs, parseTargets(options.targets));
+    for (const TargetSpec &spec : specs) {
+      QUERN_ASSIGN_OR_RETURN(std::vector<CodeTarget> targets, codeTargets(spec.text()));
+      std::vector<const TargetInfo *> infos = spec.members();
+      for (size_t i = 0; i < targets.size(); ++i) {
+        QUERN_ASSIGN_OR_RETURN(Rung rung, rungOf(*infos[i]));
+        builds.push_back({targets[i], {}, {}, {}});
+        QUERN_ASSIGN_OR_RETURN(builds.back().lowered,
+                               lowerModel(*module, builds.back().target, infos[i]->fp8, rung));
+        Plan &plan = builds.back().lowered.plan;
+        plan.target = targets.size() == 1 ? spec.text() : targets[i].name;
+        plan.maxTokens = targets[i].simd ? 512 : 2048;
+        plan.contextLimit = imported->config().context;
+        report.rungs.push_back({plan.target, plan.rung});
+      }
+    }
+    report.lowerSeconds = lap.next();
+    return Status::success();
+  }
+
+  /// All kernels of all targets, on all cores; the first error wins.
+  Status compileKernels() {
+    struct Job {
+      size_t build, kernel;
+    };
+    std::vector<Job> jobs;
+    for (size_t b = 0; b < builds.size(); ++b) {
+      builds[b].kernels.resize(builds[b].lowered.requests.size());
+      builds[b].seconds.resize(builds[b].kernels.size());
+      for (size_t k = 0; k < builds[b].kernels.size(); ++k)
+        jobs.push_back({b, k});
+    }
+    KernelCache cache(options.useCache && options.dumpTo.empty());
+    Progress progress(options.progress, "compile kernels", jobs.size());
+    CompileKernelOptions kernelOptions;
+    if (!options.dumpTo.empty())
+      kernelOptions.keep = {KernelStage::Tile, KernelStage::Layouts, KernelStage::Target, KernelStage::Llvm,
+                            KernelStage::Assembly};
+    std::atomic<size_t> next = 0;
+    std::atomic<unsigned> compiled = 0, cached = 0;
+    std::mutex errorMutex;
+    Status error = Status::success();
+    auto work = [&] {
+      for (size_t i; (i = next++) < jobs.size();) {
+        TargetBuild &build = builds[jobs[i].build];
+        const KernelRequest &request = build.lowered.requests[jobs[i].kernel];
+        CompiledKernel &kernel = build.kernels[jobs[i].kernel];
+        if (cache.find(request, build.target, kernel)) {
+          ++cached;
+        } else {
+          Lap own;
+          Expected<CompiledKernel> fresh = compileKernel(request, build.target, kernelOptions);
+          if (!fresh.ok()) {
+            std::lock_guard<std::mutex> lock(errorMutex);
+            if (error.ok())
+              error = fresh.takeError();
+            next = jobs.size();
+            return;
+          }
+          kernel = *std::move(fresh);
+          build.seconds[jobs[i].kernel] = own.next();
+          cache.store(request, build.target, kernel);
+          ++compiled;
+        }
+        progress.add(1);
+      }
+    };
+    unsigned threads = options.jobs ? options.jobs : std::max(1u, std::thread::hardware_concurrency());
+    std::vector<std::thread> workers;
+    for (unsigned t = 1; t < threads && t < jobs.size(); ++t)
+      workers.emplace_back(work);
+    work();
+    for (std::thread &worker : workers)
+      worker.join();
+    QUERN_RETURN_IF_ERROR(std::move(error));
+    progress.finish();
+    report.compiled = compiled;
+    report.fromCache = cached;
+    for (TargetBuild &build : builds)
+      QUERN_RETURN_IF_ERROR(finishPlan(build));
+    report.compileSeconds = lap.next();
+    return Status::success();
+  }
+
+  static int32_t countLaunches(const std::vector<PlanStep> &steps, int32_t kernel) {
+    int32_t count = 0;
+    for (const PlanStep &step : steps) {
+      if (step.launch)
+        count += step.launch->kernel == kernel;
+      else
+        count += countLaunches(step.repeat->steps, kernel) *
+                 int32_t((step.repeat->end - step.repeat->first) / step.repeat->stride);
+    }
+    return count;
+  }
+
+  static std::string folderOf(const Plan &plan) {
+    Expected<TargetSpec> spec = parseTarget(plan.target);
+    return spec.ok() ? spec->folder() : plan.target;
+  }
+
+  static const char *extensionOf(const CodeTarget &target) {
+    Expected<TargetSpec> spec = parseTarget(target.name);
+    return spec.ok() && spec->info() ? codeExtension(spec->info()->form).data() : "bin";
+  }
+
+  /// What only the compiled kernels know goes into the plan and the report.
+  Status finishPlan(TargetBuild &build) {
+    Plan &plan = build.lowered.plan;
+    static const char *const kinds[] = {"pointer", "i32", "i64", "f32"};
+    for (size_t k = 0; k < build.kernels.size(); ++k) {
+      const CompiledKernel &kernel = build.kernels[k];
+      PlanKernel &out = plan.kernels[k];
+      out.member = "kernels/" + folderOf(plan) + "/" + kernel.symbol + "." + extensionOf(build.target);
+      for (KernelArgument argument : kernel.arguments)
+        out.arguments.push_back(kinds[size_t(argument)]);
+      for (const GridDimension &d : kernel.grid)
+        out.grid.push_back({d.argument, d.extent, d.step});
+      out.threads = uint32_t(kernel.threads);
+      out.sharedBytes = uint32_t(kernel.sharedBytes);
+      KernelRow row;
+      row.target = plan.target;
+      row.kernel = build.lowered.requests[k].kernel;
+      row.symbol = kernel.symbol;
+      row.text = out.text;
+      row.threads = kernel.threads;
+      row.sharedBytes = kernel.sharedBytes;
+      row.codeBytes = kernel.code.size();
+      row.launches = countLaunches(plan.entries.front().steps, int32_t(k));
+      row.seconds = build.seconds[k];
+      report.kernels.push_back(row);
+      static constexpr std::pair<KernelStage, const char *> stages[] = {{KernelStage::Tile, "tile"},
+                                                                        {KernelStage::Layouts, "layouts"},
+                                                                        {KernelStage::Target, "target"},
+                                                                        {KernelStage::Llvm, "llvm"},
+                                                                        {KernelStage::Assembly, "code"}};
+      for (auto [stage, name] : stages)
+        if (auto it = kernel.texts.find(stage); it != kernel.texts.end())
+          QUERN_RETURN_IF_ERROR(dump(std::string(name) + "/" + folderOf(plan) + "/" + kernel.symbol +
+                                         (stage == KernelStage::Assembly ? ".s"
+                                          : stage == KernelStage::Llvm   ? ".ll"
+                                                                         : ".mlir"),
+                                     it->second));
+    }
+    return Status::success();
+  }
+
+  Status addFile(ArtifactWriter &writer, const std::string &name) {
+    Expected<std::string> text = readFile(options.directory + "/" + name, uint64_t(256) << 20);
+    return text.ok() ? writer.addMember(name, *std::move(text)) : Status::success();
+  }
+
+  Status write() {
+    QUERN_ASSIGN_OR_RETURN(ArtifactWriter writer, ArtifactWriter::create(options.output));
+    Manifest manifest;
+    Sha256 modelHash;
+    QUERN_RETURN_IF_ERROR(writeWeights(options, *imported, *module, writer, modelHash));
+    std::set<std::string> written;
+    for (TargetBuild &build : builds) {
+      const Plan &plan = build.lowered.plan;
+      manifest.targets.push_back({plan.target, folderOf(plan), plan.rung});
+      QUERN_RETURN_IF_ERROR(writer.addMember("plan/" + folderOf(plan) + ".json", writePlan(plan)));
+      for (size_t k = 0; k < build.kernels.size(); ++k)
+        if (written.insert(plan.kernels[k].member).second)
+          QUERN_RETURN_IF_ERROR(writer.addMember(plan.kernels[k].member, build.kernels[k].code));
+    }
+    QUERN_RETURN_IF_ERROR(writer.addMember("model.mlir", moduleText));
+    for (const char *name : {"config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json",
+                             "chat_template.jinja"})
+      QUERN_RETURN_IF_ERROR(addFile(writer, name));
+    static const char *const modes[] = {"embed", "link", "random"};
+    manifest.model = report.model;
+    modelHash.update(moduleText);
+    manifest.modelHash = modelHash.finish().hex();
+    manifest.fingerprint = compilerFingerprint();
+    manifest.weights = modes[size_t(options.weights)];
+    manifest.trustedDigests = options.weights == WeightsMode::Link && options.trustDigests;
+    manifest.limits["max_context"] = uint64_t(builds.front().lowered.plan.contextLimit);
+    manifest.numericContract = {{"accumulate", "f32"},
+                                {"activations", "bf16"},
+                                {"fp8_promotion", "every 128 of K"},
+                                {"logits", "f32"}};
+    QUERN_RETURN_IF_ERROR(writer.finish(std::move(manifest)));
+    QUERN_ASSIGN_OR_RETURN(MappedFile file, MappedFile::open(options.output));
+    report.artifactBytes = file.bytes().size();
+    report.writeSeconds = lap.next();
+    return Status::success();
+  }
+
+  const CompileOptions &options;
+  mlir::DialectRegistry registry;
+  mlir::MLIRContext context;
+  CompileReport report;
+  Lap lap;
+  std::optional<import::ImportedModel> imported;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::string moduleText;
+  std::vector<TargetBuild> builds;
+};
+
+} // namespace
+
+Expected<CompileReport> compileModel(const CompileOptions &options) { return Compilation(options).run(); }
+
+} // namespace quern::lowering

@@ -29,20 +29,25 @@ struct GoldenCase {
   std::string name;
   std::vector<int32_t> prompt, greedy;
   std::vector<double> greedyGaps, greedyRouterMargins;
-  Logits logits;    ///< one row for each token of the prompt
+  double fp8Spread =
+      0;         ///< what two right implementations of the fp8 rung differ by, as `Distance::logProbability`
+  Logits logits; ///< one row for each token of the prompt
   Logits logitsFp8; ///< of the fp8 rung; empty where there is none
   Logits mtpLogits; ///< one row less than the prompt; empty where there is none
 };
 
-/// The cases of |directory|/golden.json.
-Expected<std::vector<GoldenCase>> readGoldens(const std::string &directory);
-/// Names of the folders of tests/models that hold a golden.json, sorted.
-std::vector<std::string> goldenModels();
+/// The cases of |directory|/|file|.json and its tensors. In `golden_long` the logits are those of the
+/// prompt's last positions.
+Expected<std::vector<GoldenCase>> readGoldens(const std::string &directory,
+                                              const std::string &file = "golden");
+/// Names of the folders of tests/models that hold |file|.json, sorted.
+std::vector<std::string> goldenModels(const std::string &file = "golden");
 /// The path of tests/models/|name|.
 std::string modelDirectory(const std::string &name);
 
 /// What differs, over the rows compared.
 struct Distance {
+  double logit = 0;          ///< largest change of a logit
   double logProbability = 0; ///< largest change of the log-probability of the reference's first choice
   double meanKl = 0;         ///< mean of KL(reference || got)
   int64_t flips = 0;         ///< other first choice although the reference's gap is above the bound

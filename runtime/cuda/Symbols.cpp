@@ -36,11 +36,11 @@ Expected<std::shared_ptr<const Symbols>> Symbols::load() {
   }
   auto symbols = std::make_shared<Symbols>();
 #define QUERN_OPTIONAL(name, exported, ...)                                                                  \
-  symbols->name = reinterpret_cast<Result (*)(__VA_ARGS__)>(dlsym(library, exported));
+  symbols->name = reinterpret_cast<Result (*)(__VA_ARGS__)>(dlsym(library, #exported));
 #define QUERN_REQUIRED(name, exported, ...)                                                                  \
   QUERN_OPTIONAL(name, exported, __VA_ARGS__)                                                                \
   if (!symbols->name)                                                                                        \
-    return tooOld(std::string(libraryName) + " has no " + exported);
+    return tooOld(std::string(libraryName) + " has no " #exported);
 #include "runtime/cuda/Symbols.def"
 
   // The version can be asked before cuInit; the stub refuses even that.

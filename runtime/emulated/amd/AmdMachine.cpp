@@ -256,7 +256,7 @@ Status reported(const Finding &finding) {
                       finding.detail;
   for (auto &[kind, id, sentence] : kinds)
     if (finding.kind == kind)
-      return Status::error(Exit::NumericCheckFailed, id, sentence).cause(cause);
+      return Status::error(Exit::Unexpected, id, sentence).cause(cause);
   return Status::error(Exit::Unexpected, "E-EMULATED-FINDING", "the kernel is faulty").cause(cause);
 }
 

@@ -21,9 +21,12 @@ using MatchData = std::unique_ptr<pcre2_match_data, Releaser<pcre2_match_data_fr
 using MatchContext = std::unique_ptr<pcre2_match_context, Releaser<pcre2_match_context_free>>;
 using JitStack = std::unique_ptr<pcre2_jit_stack, Releaser<pcre2_jit_stack_free>>;
 
-/// One search may take this many steps of backtracking; splitting a megabyte of ordinary text takes a few at
-/// each character.
-constexpr uint32_t matchLimit = 10'000'000;
+/// Steps of backtracking that one search may take: searches of ordinary patterns give back each character of
+/// a long run once for each alternative, so the limit follows the length of the text.
+uint32_t matchLimit(size_t textLength) {
+  return static_cast<uint32_t>(
+      std::min<uint64_t>(100'000 + 20 * static_cast<uint64_t>(textLength), UINT32_MAX));
+}
 constexpr uint32_t depthLimit = 10'000;
 constexpr uint32_t heapLimitKilobytes = 64 << 10;
 constexpr size_t jitStackBytes = 8 << 20;
@@ -159,7 +162,6 @@ struct Regex::Scratch::State {
 Regex::Scratch::Scratch() : state(std::make_unique<State>()) {
   if (!state->context)
     return;
-  pcre2_set_match_limit(state->context.get(), matchLimit);
   pcre2_set_depth_limit(state->context.get(), depthLimit);
   pcre2_set_heap_limit(state->context.get(), heapLimitKilobytes);
   if (state->jitStack)
@@ -208,6 +210,8 @@ Status Regex::findAll(std::u32string_view text, Scratch &scratch, std::vector<Te
   state.subject.resize(text.size() + 1); // never empty, so that its address is valid
   for (size_t i = 0; i < text.size(); ++i)
     state.subject[i] = compiled->classes[text[i]];
+
+  pcre2_set_match_limit(state.context.get(), matchLimit(text.size()));
 
   // The loop of Oniguruma's binding: an empty match right behind a match is passed over by one character.
   size_t start = 0;

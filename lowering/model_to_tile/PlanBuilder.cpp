@@ -71,6 +71,8 @@ Status PlanBuilder::buildEntry(func::FuncOp function) {
       result.plan.validVocabulary = ref.columns;
       if (auto mask = value.getDefiningOp<model::MaskVocabularyOp>())
         result.plan.validVocabulary = mask.getValid();
+    } else {
+      result.plan.hidden = ref.columns;
     }
     reserved[value] = ref;
   }

@@ -12,7 +12,8 @@
 // A step takes the inputs `tokens` [T], `positions` [T], `sequences` [T], `rows` [R] and `block_table` [B, M]
 // (all i32) and leaves `logits` [R, vocabulary] in f32. Token t belongs to sequence sequences[t]; position p
 // of a sequence lives in page block_table[sequence, p / 64], slot p % 64. Prefill and decode are the same
-// launches.
+// launches. A model with a draft head also leaves `hidden` [T, hidden] in bf16; the entry `mtp` takes such
+// rows beside the inputs of a step and leaves both outputs again.
 //
 // Equal layers are one `Repeat`: its launches refer to the weights and the cache of "this layer".
 //
@@ -135,9 +136,9 @@ enum class ScalarKind : uint8_t { I32, I64, F32 };
 struct LaunchArgument {
   enum class Kind : uint8_t {
     Null,   ///< pointer that the kernel does not use
-    Work,   ///< work buffer |name| + |offset| bytes
-    Input,  ///< "tokens", "positions", "sequences", "rows", "block_table"
-    Output, ///< "logits"
+    Work,   ///< work buffer |name|
+    Input,  ///< "tokens", "positions", "sequences", "rows", "block_table", "hidden"
+    Output, ///< "logits", "hidden"
     Tensor, ///< prepared tensor |name| of |layer|
     Table,  ///< rotation table |name|
     Cache,  ///< cache part |name| of |layer|
@@ -145,7 +146,7 @@ struct LaunchArgument {
   };
   Kind kind = Kind::Null;
   std::string name;
-  int64_t offset = 0;
+  int64_t offset = 0; ///< bytes, of every kind of pointer
   LayerIndex layer;
   ScalarKind scalar = ScalarKind::I32;
   SizeExpression size;
@@ -205,6 +206,7 @@ struct Plan {
   int64_t validVocabulary = 0; ///< columns that are tokens
   int64_t contextLimit = 0;    ///< positions that the model allows
   int64_t maxTokens = 512;     ///< largest T of one step (prefill chunk)
+  int64_t hidden = 0;          ///< columns of `hidden`; 0 where no entry has it
   std::vector<PreparedTensor> tensors;
   std::vector<RotationTable> tables;
   CachePlan cache;

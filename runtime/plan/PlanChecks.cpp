@@ -83,6 +83,8 @@ Status Checker::checkHead() const {
     return bad("E-PLAN-VALUE", "context_limit", "expected 1 to 2^24");
   if (plan.maxTokens < 1 || plan.maxTokens > maxTokensLimit)
     return bad("E-PLAN-VALUE", "max_tokens", "expected 1 to 2^20");
+  if (plan.hidden < 0 || plan.hidden > (1 << 24))
+    return bad("E-PLAN-VALUE", "hidden", "expected 0 to 2^24");
   return Status::success();
 }
 
@@ -255,6 +257,11 @@ Status Checker::checkArgument(const LaunchArgument &argument, const std::string 
   auto unknown = [&](const char *what) {
     return bad("E-PLAN-REFERENCE", where, "there is no " + std::string(what) + " `" + argument.name + "`");
   };
+  if (argument.offset < 0 || argument.offset > maxSizeConstant)
+    return bad("E-PLAN-VALUE", where, "the offset is negative or too large");
+  if ((argument.kind == Kind::Input || argument.kind == Kind::Output) && argument.name == "hidden" &&
+      plan.hidden == 0)
+    return bad("E-PLAN-VALUE", where, "the plan does not say how wide the hidden rows are");
   switch (argument.kind) {
   case Kind::Null:
     return Status::success();
@@ -262,8 +269,6 @@ Status Checker::checkArgument(const LaunchArgument &argument, const std::string 
     auto buffer = work.find(argument.name);
     if (buffer == work.end())
       return unknown("work buffer");
-    if (argument.offset < 0 || argument.offset > maxSizeConstant)
-      return bad("E-PLAN-VALUE", where, "the offset is negative or too large");
     if (launches < buffer->second->first || launches > buffer->second->last)
       return bad("E-PLAN-LIFETIME", where,
                  "launch " + std::to_string(launches) + " uses `" + argument.name + "`, which lives from " +

@@ -20,8 +20,9 @@ inline constexpr std::string_view scalarNames[] = {"i32", "i64", "f32"};
 /// Of `LaunchArgument::Kind`; a scalar has the name of its type in place of the last.
 inline constexpr std::string_view argumentNames[] = {"null",   "work",  "input", "output",
                                                      "tensor", "table", "cache", "scalar"};
-inline constexpr std::string_view inputNames[] = {"tokens", "positions", "sequences", "rows", "block_table"};
-inline constexpr std::string_view outputNames[] = {"logits"};
+inline constexpr std::string_view inputNames[] = {"tokens", "positions",   "sequences",
+                                                  "rows",   "block_table", "hidden"};
+inline constexpr std::string_view outputNames[] = {"logits", "hidden"};
 inline constexpr std::string_view pointerName = "pointer"; ///< in a kernel's list, beside the scalars
 inline constexpr std::string_view currentLayer = "current";
 

@@ -194,12 +194,10 @@ Expected<LaunchArgument> readArgument(JsonRef json) {
   if (argument.kind == Kind::Null)
     return argument;
   QUERN_ASSIGN_OR_RETURN(argument.name, json.getString(key));
-  if (argument.kind == Kind::Work) {
-    QUERN_ASSIGN_OR_RETURN(auto offset, json.findInt("offset", natural));
-    argument.offset = offset.value_or(0);
-  } else if (argument.kind == Kind::Tensor || argument.kind == Kind::Cache) {
+  QUERN_ASSIGN_OR_RETURN(auto offset, json.findInt("offset", natural));
+  argument.offset = offset.value_or(0);
+  if (argument.kind == Kind::Tensor || argument.kind == Kind::Cache)
     QUERN_ASSIGN_OR_RETURN(argument.layer, readLayer(json));
-  }
   return argument;
 }
 
@@ -299,6 +297,8 @@ Status readFields(JsonRef root, Plan &plan) {
   QUERN_ASSIGN_OR_RETURN(plan.validVocabulary, root.getInt("valid_vocabulary", index32));
   QUERN_ASSIGN_OR_RETURN(plan.contextLimit, root.getInt("context_limit", index32));
   QUERN_ASSIGN_OR_RETURN(plan.maxTokens, root.getInt("max_tokens", index32));
+  QUERN_ASSIGN_OR_RETURN(std::optional<int64_t> hidden, root.findInt("hidden", index32));
+  plan.hidden = hidden.value_or(0);
   QUERN_RETURN_IF_ERROR(readList(root, "tensors", plan.tensors, readTensor));
   QUERN_RETURN_IF_ERROR(readList(root, "tables", plan.tables, readTable));
   QUERN_ASSIGN_OR_RETURN(JsonRef cache, root.getObject("cache"));

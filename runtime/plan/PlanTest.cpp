@@ -115,7 +115,7 @@ Plan samplePlan() {
                "embed"};
   Launch layer{1,
                {pointer(Arg::Work, "x"), pointer(Arg::Work, "y", {}, 256),
-                pointer(Arg::Tensor, "kv", {true, 1}), pointer(Arg::Cache, "latent", {true, 0}),
+                pointer(Arg::Tensor, "kv", {true, 1}), pointer(Arg::Cache, "latent", {true, 0}, 1024),
                 pointer(Arg::Table, "rope"), scalar(ScalarKind::I64, "2*T+B"),
                 scalar(ScalarKind::F32, "", 0.5)},
                {1, 2},
@@ -165,6 +165,8 @@ TEST(PlanTest, WhatIsWrittenIsRead) {
   EXPECT_TRUE(inner.arguments[2].layer == (LayerIndex{true, 1}));
   EXPECT_TRUE(inner.arguments[3].layer == (LayerIndex{true, 0}));
   EXPECT_EQ(inner.arguments[1].offset, 256);
+  EXPECT_EQ(inner.arguments[3].offset, 1024);
+  EXPECT_EQ(back->hidden, 0);
   EXPECT_EQ(inner.arguments[5].size.text(), "2*T+B");
   EXPECT_EQ(inner.arguments[6].real, 0.5);
   EXPECT_EQ(inner.origin, (std::vector<int32_t>{1, 2}));
@@ -264,6 +266,19 @@ TEST(PlanTest, ChecksKernels) {
   EXPECT_THAT(fault([](Plan &p) { p.kernels[0].grid[0].argument = 0; }), HasSubstr("is no i32"));
   EXPECT_THAT(fault([](Plan &p) { p.kernels[1].grid[1].step = 0; }), HasSubstr("`kernels[1].grid[1]`"));
   EXPECT_THAT(fault([](Plan &p) { p.kernels[0].threads = 1025; }), HasSubstr("threads"));
+}
+
+TEST(PlanTest, HiddenRowsHaveAWidth) {
+  auto hidden = [](Plan &p) { p.entries[0].steps[0].launch->arguments[0].name = "hidden"; };
+  EXPECT_THAT(fault(hidden), HasSubstr("E-PLAN-VALUE plan: `entries[0].steps[0].launch.arguments[0]`"));
+  EXPECT_EQ(fault([&](Plan &p) {
+              hidden(p);
+              p.hidden = 64;
+            }),
+            "accepted");
+  Plan plan = samplePlan();
+  plan.hidden = 64;
+  EXPECT_EQ(readPlan(writePlan(plan))->hidden, 64);
 }
 
 TEST(PlanTest, ChecksLaunches) {

@@ -107,19 +107,16 @@ Json argumentJson(const LaunchArgument &argument) {
       json.set(key, argument.size.text());
     break;
   case Kind::Work:
-    json.set(key, argument.name);
-    if (argument.offset != 0)
-      json.set("offset", argument.offset);
-    break;
-  case Kind::Tensor:
-  case Kind::Cache:
-    json.set(key, argument.name);
-    setLayer(json, argument.layer);
-    break;
   case Kind::Input:
   case Kind::Output:
+  case Kind::Tensor:
   case Kind::Table:
+  case Kind::Cache:
     json.set(key, argument.name);
+    if (argument.kind == Kind::Tensor || argument.kind == Kind::Cache)
+      setLayer(json, argument.layer);
+    if (argument.offset != 0)
+      json.set("offset", argument.offset);
     break;
   }
   return json;
@@ -213,6 +210,8 @@ std::string writePlan(const Plan &plan) {
   root.set("valid_vocabulary", plan.validVocabulary);
   root.set("context_limit", plan.contextLimit);
   root.set("max_tokens", plan.maxTokens);
+  if (plan.hidden != 0)
+    root.set("hidden", plan.hidden);
   root.set("tensors", mapped(plan.tensors, tensorJson));
   root.set("tables", mapped(plan.tables, [](const RotationTable &table) {
              Json json = Json::object();

@@ -196,8 +196,9 @@ Expected<LaunchArgument> readArgument(JsonRef json) {
   QUERN_ASSIGN_OR_RETURN(argument.name, json.getString(key));
   QUERN_ASSIGN_OR_RETURN(auto offset, json.findInt("offset", natural));
   argument.offset = offset.value_or(0);
-  if (argument.kind == Kind::Tensor || argument.kind == Kind::Cache)
+  if (argument.kind == Kind::Tensor || argument.kind == Kind::Cache) {
     QUERN_ASSIGN_OR_RETURN(argument.layer, readLayer(json));
+  }
   return argument;
 }
 

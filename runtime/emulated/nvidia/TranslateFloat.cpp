@@ -33,11 +33,14 @@ FunctionTranslator::Value *FunctionTranslator::saturate(Value *value) {
   return builder.CreateSelect(builder.CreateFCmpOLT(value, one), value, one);
 }
 
+/// On integers: LLVM does not promise which NaN a floating-point expression gives.
 FunctionTranslator::Value *FunctionTranslator::canonicalNan(Value *value) {
   if (!value->getType()->isFloatTy())
     return value;
-  Value *nan = builder.CreateBitCast(builder.getInt32(0x7FFFFFFF), value->getType());
-  return builder.CreateSelect(builder.CreateFCmpUNO(value, value), nan, value);
+  Value *bits = toInteger(value);
+  Value *isNan = builder.CreateICmpUGT(builder.CreateAnd(bits, 0x7FFFFFFF), builder.getInt32(0x7F800000));
+  bits = builder.CreateSelect(isNan, builder.getInt32(0x7FFFFFFF), bits);
+  return builder.CreateBitCast(bits, value->getType());
 }
 
 /// One f32 or f64 operation; |values| are its inputs as floating point.

@@ -77,18 +77,18 @@ uint32_t encode(double value, const SmallFormat &format, RoundingMode mode, bool
   return sign | (toInfinity && away ? infinity : format.maxFinite);
 }
 
-uint8_t encodeUE8M0(double value, bool roundUp) {
+uint8_t encodeUE8M0(double value, bool roundUp, bool satfinite) {
   if (std::isnan(value))
     return 0xFF;
   if (std::isinf(value))
-    return 0xFE;
+    return satfinite ? 0xFE : 0xFF;
   double magnitude = std::fabs(value);
   if (magnitude == 0)
     return 0;
   int exponent = std::ilogb(magnitude);
   if (roundUp && std::ldexp(1.0, exponent) != magnitude)
     ++exponent;
-  return static_cast<uint8_t>(std::clamp(exponent + 127, 0, 254));
+  return static_cast<uint8_t>(std::clamp(exponent + 127, 0, satfinite ? 254 : 255));
 }
 
 double decodeUE8M0(uint8_t code) {
@@ -362,7 +362,7 @@ static const SmallFormat &formatOf(uint32_t format) {
 /// flags: low byte the rounding, 0x100 satfinite, 0x200 relu, 0x400 sat to [0, 1].
 static uint32_t quernEncode(double value, uint32_t format, uint32_t flags) {
   if (format == 8)
-    return encodeUE8M0(value, static_cast<RoundingMode>(flags & 0xFF) == RoundingMode::Up);
+    return encodeUE8M0(value, static_cast<RoundingMode>(flags & 0xFF) == RoundingMode::Up, flags & 0x100);
   if (flags & 0x400)
     value = value > 0 ? std::min(value, 1.0) : 0.0;
   // Negative values, -0 too, become +0; NaN stays the canonical NaN.

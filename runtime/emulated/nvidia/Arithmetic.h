@@ -42,8 +42,9 @@ double decode(uint32_t code, const SmallFormat &format);
 /// in a format without one the positive largest value.
 uint32_t encode(double value, const SmallFormat &format, RoundingMode mode, bool satfinite);
 
-/// An exponent-only scale: 2^(code - 127), 255 is NaN. Only the magnitude of the value counts.
-uint8_t encodeUE8M0(double value, bool roundUp);
+/// An exponent-only scale: 2^(code - 127), 255 is NaN. Only the magnitude of the value counts; overflow gives
+/// NaN unless |satfinite|.
+uint8_t encodeUE8M0(double value, bool roundUp, bool satfinite);
 double decodeUE8M0(uint8_t code);
 
 /// Operations of `quernHalf`, in the low byte; flags above it.

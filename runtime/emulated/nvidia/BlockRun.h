@@ -62,7 +62,8 @@ struct BlockSetup {
   uint32_t granuleBytes = 4; ///< of the shared-memory shadow
   bool canWait = true;       ///< false: no instruction of the kernel waits, threads run one after the other
   const GlobalMemory *memory = nullptr;
-  const GlobalMemory *constants = nullptr; ///< variables of the module
+  const GlobalMemory *variables = nullptr; ///< .global of the module
+  const GlobalMemory *constants = nullptr; ///< .const of the module
   const RunOptions *options = nullptr;
   const std::atomic<bool> *stop = nullptr; ///< set when another block has failed
 };

@@ -86,7 +86,8 @@ static void *quernResolve(ThreadContext *thread, uint32_t site, uint64_t address
       block.caches[site] = {base, size - bytes + 1};
     return true;
   };
-  bool found = find(*setup.memory) || find(*setup.constants);
+  bool found =
+      find(*setup.memory) || find(*setup.variables) || (!(flags & AccessWrite) && find(*setup.constants));
   if (!found && isGeneric && !(flags & AccessWrite)) {
     // A kernel parameter whose address was taken.
     auto begin = reinterpret_cast<uint64_t>(setup.parameters);

@@ -1,7 +1,7 @@
 //===- FloatTest.cpp - Floating-point instructions against the manual -----===//
 //
-// PTX ISA 9.7.3 and 9.7.4. Exact values are computed in binary128 and rounded by search among neighbours, not by the
-// code under test.
+// PTX ISA 9.7.3 and 9.7.4. Exact values are computed in binary128 and rounded by search among neighbours, not
+// by the code under test.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,14 +29,16 @@ uint64_t one(const std::string &body, uint64_t a = 0, uint64_t b = 0, uint64_t c
   return evaluate(body, {{a, b, c, 0}})[0];
 }
 uint32_t one32(const std::string &instruction, float a, float b = 0, float c = 0) {
-  return static_cast<uint32_t>(one(to32(instruction), std::bit_cast<uint32_t>(a), std::bit_cast<uint32_t>(b), std::bit_cast<uint32_t>(c)));
+  return static_cast<uint32_t>(one(to32(instruction), std::bit_cast<uint32_t>(a), std::bit_cast<uint32_t>(b),
+                                   std::bit_cast<uint32_t>(c)));
 }
 
 /// Specials in all combinations, then values near each other in size.
 Inputs singles() {
-  const uint32_t edges[] = {0,          0x80000000, 1,          0x80000001, 0x007FFFFF, 0x00800000, 0x3F800000, 0xBF800000,
-                            0x7F7FFFFF, 0xFF7FFFFF, 0x7F800000, 0xFF800000, 0x7FC00000, 0xFFC12345, 0x7F800001, 0x3F800001,
-                            0x4B000000, 0x33800000, 0x3EAAAAAB, 0x7E800000};
+  const uint32_t edges[] = {0,          0x80000000, 1,          0x80000001, 0x007FFFFF,
+                            0x00800000, 0x3F800000, 0xBF800000, 0x7F7FFFFF, 0xFF7FFFFF,
+                            0x7F800000, 0xFF800000, 0x7FC00000, 0xFFC12345, 0x7F800001,
+                            0x3F800001, 0x4B000000, 0x33800000, 0x3EAAAAAB, 0x7E800000};
   Inputs inputs;
   std::mt19937 random(2);
   for (uint32_t a : edges)
@@ -66,8 +68,10 @@ TEST(Float, ArithmeticRoundsToNearest) {
   check32("add.f32 %r0, %r1, %r2;", [](float a, float b, float) { return bitsOf(a + b); });
   check32("sub.rn.f32 %r0, %r1, %r2;", [](float a, float b, float) { return bitsOf(a - b); });
   check32("mul.f32 %r0, %r1, %r2;", [](float a, float b, float) { return bitsOf(a * b); });
-  check32("fma.rn.f32 %r0, %r1, %r2, %r3;", [](float a, float b, float c) { return bitsOf(std::fma(a, b, c)); });
-  check32("mad.rn.f32 %r0, %r1, %r2, %r3;", [](float a, float b, float c) { return bitsOf(std::fma(a, b, c)); });
+  check32("fma.rn.f32 %r0, %r1, %r2, %r3;",
+          [](float a, float b, float c) { return bitsOf(std::fma(a, b, c)); });
+  check32("mad.rn.f32 %r0, %r1, %r2, %r3;",
+          [](float a, float b, float c) { return bitsOf(std::fma(a, b, c)); });
   check32("div.rn.f32 %r0, %r1, %r2;", [](float a, float b, float) { return bitsOf(a / b); });
   check32("div.full.f32 %r0, %r1, %r2;", [](float a, float b, float) { return bitsOf(a / b); });
   check32("rcp.rn.f32 %r0, %r1;", [](float a, float, float) { return bitsOf(1 / a); });
@@ -112,7 +116,8 @@ TEST(Float, DirectedRounding) {
     inputs.push_back({value(), value(), value(), 0});
   }
   for (std::string mode : {"rz", "rm", "rp"}) {
-    auto compare = [&](const std::string &instruction, const std::function<Exact(Exact, Exact, Exact)> &exact) {
+    auto compare = [&](const std::string &instruction,
+                       const std::function<Exact(Exact, Exact, Exact)> &exact) {
       auto results = evaluate(to32(instruction), inputs);
       for (size_t i = 0; i < inputs.size(); ++i) {
         Exact value = exact(asFloat(inputs[i][0]), asFloat(inputs[i][1]), asFloat(inputs[i][2]));
@@ -144,7 +149,8 @@ TEST(Float, DoublePrecision) {
   auto check = [&](const std::string &body, const std::function<double(double, double, double)> &reference) {
     auto results = evaluate(body, inputs);
     for (size_t i = 0; i < inputs.size(); ++i)
-      ASSERT_EQ(asDouble(results[i]), reference(asDouble(inputs[i][0]), asDouble(inputs[i][1]), asDouble(inputs[i][2])))
+      ASSERT_EQ(asDouble(results[i]),
+                reference(asDouble(inputs[i][0]), asDouble(inputs[i][1]), asDouble(inputs[i][2])))
           << body << i;
   };
   check("add.f64 %d0, %d1, %d2;", [](double a, double b, double) { return a + b; });
@@ -181,7 +187,8 @@ TEST(Float, MinAndMaxWithNan) {
   check32("max.NaN.f32 %r0, %r1, %r2;", [&](float a, float b, float) {
     return std::isnan(a) || std::isnan(b) ? canonical : bitsOf(larger(a, b));
   });
-  check32("max.ftz.f32 %r0, %r1, %r2;", [&](float a, float b, float) { return bitsOf(larger(flushed(a), flushed(b))); });
+  check32("max.ftz.f32 %r0, %r1, %r2;",
+          [&](float a, float b, float) { return bitsOf(larger(flushed(a), flushed(b))); });
   check32("min.f32 %r0, %r1, %r2, %r3;",
           [&](float a, float b, float c) { return bitsOf(smaller(smaller(a, b), c)); });
   check32("min.xorsign.abs.f32 %r0, %r1, %r2;", [&](float a, float b, float) {
@@ -231,7 +238,8 @@ TEST(Float, ApproximationsWithinTheirBounds) {
   Inputs inputs;
   std::mt19937 random(5);
   for (int i = 0; i < 2000; ++i)
-    inputs.push_back({std::bit_cast<uint32_t>(static_cast<float>(random() % 4000001) / 1e5f - 20.0f), 0, 0, 0});
+    inputs.push_back(
+        {std::bit_cast<uint32_t>(static_cast<float>(random() % 4000001) / 1e5f - 20.0f), 0, 0, 0});
   const struct {
     const char *instruction;
     double (*function)(double);
@@ -244,7 +252,8 @@ TEST(Float, ApproximationsWithinTheirBounds) {
     auto results = evaluate(to32(test.instruction), inputs);
     for (size_t i = 0; i < inputs.size(); ++i) {
       double expected = test.function(asFloat(inputs[i][0]));
-      EXPECT_NEAR(asFloat(results[i]), expected, test.absolute + test.relative * std::fabs(expected)) << test.instruction;
+      EXPECT_NEAR(asFloat(results[i]), expected, test.absolute + test.relative * std::fabs(expected))
+          << test.instruction;
     }
   }
 }
@@ -255,8 +264,21 @@ TEST(Float, ApproximationsWithinTheirBounds) {
 
 Inputs halves(const test::Format &format) {
   const uint32_t top = format.infinityCode();
-  const uint32_t edges[] = {0, 0x8000, 1, 0x8001, (1u << format.mantissaBits) - 1, 1u << format.mantissaBits, top - 1, top,
-                            top | 0x8000, 0x7FFF, top + 1, (top - 1) | 0x8000, 0x3C00, 0x3F80, 0xBF80};
+  const uint32_t edges[] = {0,
+                            0x8000,
+                            1,
+                            0x8001,
+                            (1u << format.mantissaBits) - 1,
+                            1u << format.mantissaBits,
+                            top - 1,
+                            top,
+                            top | 0x8000,
+                            0x7FFF,
+                            top + 1,
+                            (top - 1) | 0x8000,
+                            0x3C00,
+                            0x3F80,
+                            0xBF80};
   Inputs inputs;
   std::mt19937 random(6);
   for (uint32_t a : edges)
@@ -267,7 +289,10 @@ Inputs halves(const test::Format &format) {
   // Values of like size, where sums round.
   for (int i = 0; i < 3000; ++i) {
     uint32_t exponent = random() % ((1u << format.exponentBits) - 8);
-    auto value = [&] { return (random() & (0x8000 | ((1u << format.mantissaBits) - 1))) | (exponent + random() % 5) << format.mantissaBits; };
+    auto value = [&] {
+      return (random() & (0x8000 | ((1u << format.mantissaBits) - 1))) | (exponent + random() % 5)
+                                                                             << format.mantissaBits;
+    };
     inputs.push_back({value(), value(), value(), 0});
   }
   return inputs;
@@ -277,16 +302,20 @@ TEST(Float, HalfArithmeticRoundsOnce) {
   for (const test::Format &format : {test::f16, test::bf16}) {
     std::string type = format.name;
     Inputs inputs = halves(format);
-    auto check = [&](const std::string &instruction, const std::function<uint32_t(double, double, double)> &reference) {
+    auto check = [&](const std::string &instruction,
+                     const std::function<uint32_t(double, double, double)> &reference) {
       auto results = evaluate(to16(instruction), inputs);
       for (size_t i = 0; i < inputs.size(); ++i) {
         auto [a, b, c, d] = inputs[i];
-        ASSERT_EQ(results[i], reference(format.value(static_cast<uint32_t>(a)), format.value(static_cast<uint32_t>(b)), format.value(static_cast<uint32_t>(c))))
+        ASSERT_EQ(results[i],
+                  reference(format.value(static_cast<uint32_t>(a)), format.value(static_cast<uint32_t>(b)),
+                            format.value(static_cast<uint32_t>(c))))
             << instruction << std::hex << " of " << a << " " << b << " " << c;
       }
     };
     auto relu = [&](uint32_t code) { return code & 0x8000 ? 0u : code; };
-    // x + y rounded once; the error of the binary128 sum decides ties. Zero keeps the sign of the double operation.
+    // x + y rounded once; the error of the binary128 sum decides ties. Zero keeps the sign of the double
+    // operation.
     auto rounded = [&](double plain, Exact x, Exact y) {
       if (!std::isfinite(plain) || plain == 0)
         return format.nearest(plain);
@@ -296,10 +325,13 @@ TEST(Float, HalfArithmeticRoundsOnce) {
     auto sum = [&](double a, double b, double) { return rounded(a + b, a, b); };
     auto fma = [&](double a, double b, double c) { return rounded(std::fma(a, b, c), Exact(a) * b, c); };
     check("add." + type + " %h0, %h1, %h2;", sum);
-    check("sub." + type + " %h0, %h1, %h2;", [&](double a, double b, double) { return rounded(a - b, a, -b); });
-    check("mul." + type + " %h0, %h1, %h2;", [&](double a, double b, double) { return rounded(a * b, Exact(a) * b, 0); });
+    check("sub." + type + " %h0, %h1, %h2;",
+          [&](double a, double b, double) { return rounded(a - b, a, -b); });
+    check("mul." + type + " %h0, %h1, %h2;",
+          [&](double a, double b, double) { return rounded(a * b, Exact(a) * b, 0); });
     check("fma.rn." + type + " %h0, %h1, %h2, %h3;", fma);
-    check("fma.rn.relu." + type + " %h0, %h1, %h2, %h3;", [&](double a, double b, double c) { return relu(fma(a, b, c)); });
+    check("fma.rn.relu." + type + " %h0, %h1, %h2, %h3;",
+          [&](double a, double b, double c) { return relu(fma(a, b, c)); });
     check("min.NaN." + type + " %h0, %h1, %h2;", [&](double a, double b, double) {
       if (std::isnan(a) || std::isnan(b))
         return 0x7FFFu;
@@ -311,9 +343,11 @@ TEST(Float, HalfArithmeticRoundsOnce) {
       return format.nearest(a > b || (a == b && std::signbit(b)) ? a : b);
     });
     // Packed: both halves, each its own.
-    auto packed = evaluate(to32("mov.b32 %r5, {%h1, %h2}; mov.b32 %r6, {%h2, %h3}; add." + type + "x2 %r0, %r5, %r6;"), inputs);
+    auto packed = evaluate(
+        to32("mov.b32 %r5, {%h1, %h2}; mov.b32 %r6, {%h2, %h3}; add." + type + "x2 %r0, %r5, %r6;"), inputs);
     for (size_t i = 0; i < inputs.size(); ++i) {
-      double a = format.value(static_cast<uint32_t>(inputs[i][0])), b = format.value(static_cast<uint32_t>(inputs[i][1])),
+      double a = format.value(static_cast<uint32_t>(inputs[i][0])),
+             b = format.value(static_cast<uint32_t>(inputs[i][1])),
              c = format.value(static_cast<uint32_t>(inputs[i][2]));
       ASSERT_EQ(packed[i], sum(a, b, 0) | uint64_t(sum(b, c, 0)) << 16) << i;
     }
@@ -339,7 +373,8 @@ TEST(Float, PackedSingles) {
   };
   EXPECT_EQ(one("fma.rn.f32x2 %d0, %d1, %d2, %d3;", pair(2, 3), pair(5, 7), pair(1, -1)), pair(11, 20));
   EXPECT_EQ(one("add.rn.f32x2 %d0, %d1, %d2;", pair(2, 3), pair(5, 7)), pair(7, 10));
-  EXPECT_EQ(one(to32("add.f32.bf16 %r0, %h1, %r2;"), 0x3F80, std::bit_cast<uint32_t>(0.5f)), std::bit_cast<uint32_t>(1.5f));
+  EXPECT_EQ(one(to32("add.f32.bf16 %r0, %h1, %r2;"), 0x3F80, std::bit_cast<uint32_t>(0.5f)),
+            std::bit_cast<uint32_t>(1.5f));
   EXPECT_EQ(one(to32("fma.rn.f32.f16 %r0, %h1, %h2, %r3;"), 0x4000, 0x4200, std::bit_cast<uint32_t>(0.5f)),
             std::bit_cast<uint32_t>(6.5f));
 }

@@ -1,7 +1,7 @@
 //===- FormatTables.h - Small floats by table, for tests ------------------===//
 //
-// All codes of a small format with the values that the format's definition gives them, and rounding by looking for
-// the nearest one. Nothing here is shared with the code under test.
+// All codes of a small format with the values that the format's definition gives them, and rounding by
+// looking for the nearest one. Nothing here is shared with the code under test.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_RUNTIME_EMULATED_NVIDIA_FORMATTABLES_H
@@ -15,14 +15,15 @@
 
 namespace quern::runtime::emulated::test {
 
-/// Binary128: sums and products of the formats here are exact in it, for exponents that are not too far apart.
+/// Binary128: sums and products of the formats here are exact in it, for exponents that are not too far
+/// apart.
 using Exact = __float128;
 
 struct Format {
   const char *name;
   unsigned exponentBits, mantissaBits;
   int bias;
-  bool infinities;  ///< the top exponent holds infinity and NaN; else only the top code is NaN (if |hasNan|)
+  bool infinities; ///< the top exponent holds infinity and NaN; else only the top code is NaN (if |hasNan|)
   bool hasNan;
   uint32_t canonicalNan;
 
@@ -49,9 +50,9 @@ struct Format {
   /// Number of non-negative finite codes; they are 0, 1, ... in the order of their values.
   uint32_t finiteCodes() const { return infinities ? infinityCode() : signBit() - (hasNan ? 1 : 0); }
 
-  /// Round to nearest, ties to the even code; overflow as IEEE does where there are infinities, else the largest
-  /// value. |saturate|: the largest value always.
-  /// |rest|: what |exact| leaves out, far below its last place; it decides between equally near codes.
+  /// Round to nearest, ties to the even code; overflow as IEEE does where there are infinities, else the
+  /// largest value. |saturate|: the largest value always. |rest|: what |exact| leaves out, far below its last
+  /// place; it decides between equally near codes.
   uint32_t nearestExact(Exact exact, bool saturate = false, Exact rest = 0) const {
     uint32_t sign = exact < 0 ? signBit() : 0, count = finiteCodes();
     Exact magnitude = exact < 0 ? -exact : exact;

@@ -1,7 +1,7 @@
 //===- IntegerTest.cpp - Integer instructions against the manual ----------===//
 //
-// Expected values are the formulas of PTX ISA 9.7.1, 9.7.2, 9.7.8 and 9.7.9.7 written again in C++, over edge values
-// and random ones.
+// Expected values are the formulas of PTX ISA 9.7.1, 9.7.2, 9.7.8 and 9.7.9.7 written again in C++, over edge
+// values and random ones.
 //
 //===----------------------------------------------------------------------===//
 
@@ -19,9 +19,9 @@ using Reference = std::function<uint64_t(uint64_t a, uint64_t b, uint64_t c, uin
 /// Pairs of edge values and some random inputs.
 const Inputs &wideInputs() {
   static const Inputs inputs = [] {
-    const uint64_t edges[] = {0,          1,          2,          31,         32,           33,   63,   64,
-                              0x7F,       0x80,       0xFF,       0x7FFF,     0x8000,       0xFFFF, 0x7FFFFFFF,
-                              0x80000000, 0xFFFFFFFF, 1ull << 32, 1ull << 63, ~0ull >> 1,   ~0ull};
+    const uint64_t edges[] = {0,          1,          2,          31,         32,         33,         63,
+                              64,         0x7F,       0x80,       0xFF,       0x7FFF,     0x8000,     0xFFFF,
+                              0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1ull << 32, 1ull << 63, ~0ull >> 1, ~0ull};
     Inputs made;
     std::mt19937_64 random(1);
     for (uint64_t a : edges)
@@ -42,16 +42,20 @@ void check(const std::string &body, const Reference &reference) {
   std::vector<uint64_t> results = evaluate(body, inputs);
   for (size_t i = 0; i < inputs.size(); ++i) {
     auto [a, b, c, d] = inputs[i];
-    ASSERT_EQ(results[i], reference(a, b, c, d)) << body << std::hex << " of " << a << " " << b << " " << c << " " << d;
+    ASSERT_EQ(results[i], reference(a, b, c, d))
+        << body << std::hex << " of " << a << " " << b << " " << c << " " << d;
   }
 }
 /// The same for 32-bit inputs and results.
-void check32(const std::string &instruction, const std::function<uint32_t(uint32_t, uint32_t, uint32_t, uint32_t)> &reference) {
+void check32(const std::string &instruction,
+             const std::function<uint32_t(uint32_t, uint32_t, uint32_t, uint32_t)> &reference) {
   check(to32(instruction), [&](uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
-    return reference(static_cast<uint32_t>(a), static_cast<uint32_t>(b), static_cast<uint32_t>(c), static_cast<uint32_t>(d));
+    return reference(static_cast<uint32_t>(a), static_cast<uint32_t>(b), static_cast<uint32_t>(c),
+                     static_cast<uint32_t>(d));
   });
 }
-void check16(const std::string &instruction, const std::function<uint16_t(uint16_t, uint16_t, uint16_t)> &reference) {
+void check16(const std::string &instruction,
+             const std::function<uint16_t(uint16_t, uint16_t, uint16_t)> &reference) {
   check(to16(instruction), [&](uint64_t a, uint64_t b, uint64_t c, uint64_t) {
     return reference(static_cast<uint16_t>(a), static_cast<uint16_t>(b), static_cast<uint16_t>(c));
   });
@@ -68,8 +72,10 @@ uint32_t clamp32(int64_t x) { return static_cast<uint32_t>(std::clamp<int64_t>(x
 TEST(Integer, AddAndSub) {
   check32("add.s32 %r0, %r1, %r2;", [](auto a, auto b, auto, auto) { return a + b; });
   check32("sub.u32 %r0, %r1, %r2;", [](auto a, auto b, auto, auto) { return a - b; });
-  check32("add.sat.s32 %r0, %r1, %r2;", [](auto a, auto b, auto, auto) { return clamp32(int64_t(s32(a)) + s32(b)); });
-  check32("sub.sat.s32 %r0, %r1, %r2;", [](auto a, auto b, auto, auto) { return clamp32(int64_t(s32(a)) - s32(b)); });
+  check32("add.sat.s32 %r0, %r1, %r2;",
+          [](auto a, auto b, auto, auto) { return clamp32(int64_t(s32(a)) + s32(b)); });
+  check32("sub.sat.s32 %r0, %r1, %r2;",
+          [](auto a, auto b, auto, auto) { return clamp32(int64_t(s32(a)) - s32(b)); });
   check("add.s64 %d0, %d1, %d2;", [](auto a, auto b, auto, auto) { return a + b; });
   check("sub.u64 %d0, %d1, -5;", [](auto a, auto, auto, auto) { return a + 5; });
   check16("add.s16 %h0, %h1, %h2;", [](auto a, auto b, auto) { return static_cast<uint16_t>(a + b); });
@@ -85,9 +91,11 @@ TEST(Integer, NegAndAbsOfTheMostNegativeValueWrap) {
 
 TEST(Integer, CarryChains) {
   check("add.cc.u32 %r5, %r1, %r2; addc.cc.u32 %r6, %r3, %r4; addc.u32 %r7, 0, 0;"
-        "mov.b64 %d0, {%r5, %r6}; xor.b32 %r7, %r7, 0; cvt.u64.u32 %d5, %r7; shl.b64 %d5, %d5, 63; xor.b64 %d0, %d0, %d5;",
+        "mov.b64 %d0, {%r5, %r6}; xor.b32 %r7, %r7, 0; cvt.u64.u32 %d5, %r7; shl.b64 %d5, %d5, 63; xor.b64 "
+        "%d0, %d0, %d5;",
         [](auto a, auto b, auto c, auto d) {
-          uint64_t low = (a & 0xFFFFFFFF) + (b & 0xFFFFFFFF), high = (c & 0xFFFFFFFF) + (d & 0xFFFFFFFF) + (low >> 32);
+          uint64_t low = (a & 0xFFFFFFFF) + (b & 0xFFFFFFFF),
+                   high = (c & 0xFFFFFFFF) + (d & 0xFFFFFFFF) + (low >> 32);
           return ((low & 0xFFFFFFFF) | high << 32) ^ (high >> 32) << 63;
         });
   check("sub.cc.u64 %d5, %d1, %d2; subc.u64 %d0, %d3, %d4;",
@@ -105,14 +113,16 @@ TEST(Integer, Mul) {
           [](auto a, auto b, auto, auto) { return static_cast<uint32_t>(int64_t(s32(a)) * s32(b) >> 32); });
   check32("mul.hi.u32 %r0, %r1, %r2;",
           [](auto a, auto b, auto, auto) { return static_cast<uint32_t>(uint64_t(a) * b >> 32); });
-  check("mul.hi.u64 %d0, %d1, %d2;",
-        [](auto a, auto b, auto, auto) { return static_cast<uint64_t>(static_cast<unsigned __int128>(a) * b >> 64); });
+  check("mul.hi.u64 %d0, %d1, %d2;", [](auto a, auto b, auto, auto) {
+    return static_cast<uint64_t>(static_cast<unsigned __int128>(a) * b >> 64);
+  });
   check("mul.wide.s32 %d0, %r1, %r2;", [](auto a, auto b, auto, auto) {
     return static_cast<uint64_t>(int64_t(static_cast<int32_t>(a)) * static_cast<int32_t>(b));
   });
   check("mul.wide.u16 %r0, %h1, %h2; cvt.u64.u32 %d0, %r0;",
         [](auto a, auto b, auto, auto) { return (a & 0xFFFF) * (b & 0xFFFF); });
-  check32("mul24.lo.u32 %r0, %r1, %r2;", [](auto a, auto b, auto, auto) { return (a & 0xFFFFFF) * (b & 0xFFFFFF); });
+  check32("mul24.lo.u32 %r0, %r1, %r2;",
+          [](auto a, auto b, auto, auto) { return (a & 0xFFFFFF) * (b & 0xFFFFFF); });
   check32("mul24.hi.s32 %r0, %r1, %r2;", [](auto a, auto b, auto, auto) {
     return static_cast<uint32_t>((int64_t(s32(a << 8) >> 8) * (s32(b << 8) >> 8)) >> 16);
   });
@@ -131,8 +141,9 @@ TEST(Integer, DivAndRem) {
   check32("div.s32 %r0, %r1, %r2;", [](auto a, auto b, auto, auto) {
     return b == 0 ? ~0u : static_cast<uint32_t>(int64_t(s32(a)) / s32(b));
   });
-  check32("rem.s32 %r0, %r1, %r2;",
-          [](auto a, auto b, auto, auto) { return b == 0 ? a : static_cast<uint32_t>(int64_t(s32(a)) % s32(b)); });
+  check32("rem.s32 %r0, %r1, %r2;", [](auto a, auto b, auto, auto) {
+    return b == 0 ? a : static_cast<uint32_t>(int64_t(s32(a)) % s32(b));
+  });
   check("div.u64 %d0, %d1, %d2;", [](auto a, auto b, auto, auto) { return b == 0 ? ~0ull : a / b; });
   check("rem.u64 %d0, %d1, %d2;", [](auto a, auto b, auto, auto) { return b == 0 ? a : a % b; });
   EXPECT_EQ(one("div.s64 %d0, %d1, %d2;", 1ull << 63, ~0ull), 1ull << 63);
@@ -147,7 +158,8 @@ TEST(Integer, MinAndMax) {
           [](auto a, auto b, auto, auto) { return static_cast<uint32_t>(std::max({s32(a), s32(b), 0})); });
   check32("min.s16x2 %r0, %r1, %r2;", [](auto a, auto b, auto, auto) {
     auto low = [](uint32_t x) { return static_cast<int16_t>(x); };
-    uint32_t l = static_cast<uint16_t>(std::min(low(a), low(b))), h = static_cast<uint16_t>(std::min(low(a >> 16), low(b >> 16)));
+    uint32_t l = static_cast<uint16_t>(std::min(low(a), low(b))),
+             h = static_cast<uint16_t>(std::min(low(a >> 16), low(b >> 16)));
     return l | h << 16;
   });
 }
@@ -158,7 +170,8 @@ TEST(Integer, Logic) {
   check16("xor.b16 %h0, %h1, %h2;", [](auto a, auto b, auto) { return static_cast<uint16_t>(a ^ b); });
   check("not.b64 %d0, %d1;", [](auto a, auto, auto, auto) { return ~a; });
   check32("cnot.b32 %r0, %r1;", [](auto a, auto, auto, auto) { return a == 0 ? 1u : 0u; });
-  check(toPredicate("setp.eq.u32 %p1, %r1, 0; setp.eq.u32 %p2, %r2, 0; xor.pred %p0, %p1, %p2; not.pred %p0, %p0;"),
+  check(toPredicate(
+            "setp.eq.u32 %p1, %r1, 0; setp.eq.u32 %p2, %r2, 0; xor.pred %p0, %p1, %p2; not.pred %p0, %p0;"),
         [](auto a, auto b, auto, auto) {
           return uint64_t((static_cast<uint32_t>(a) == 0) == (static_cast<uint32_t>(b) == 0));
         });
@@ -181,17 +194,26 @@ TEST(Integer, ShiftsClampTheirAmount) {
     return uint64_t(n > 15 ? 0 : static_cast<uint16_t>(a << n));
   });
   check("shr.s16 %h0, %h1, %r2; cvt.u64.u16 %d0, %h0;", [](auto a, auto b, auto, auto) {
-    return uint64_t(static_cast<uint16_t>(static_cast<int16_t>(a) >> std::min(static_cast<uint32_t>(b), 15u)));
+    return uint64_t(
+        static_cast<uint16_t>(static_cast<int16_t>(a) >> std::min(static_cast<uint32_t>(b), 15u)));
   });
 }
 
 TEST(Integer, FunnelShift) {
-  auto left = [](uint32_t a, uint32_t b, uint32_t n) { return n == 0 ? b : n == 32 ? a : b << n | a >> (32 - n); };
-  auto right = [](uint32_t a, uint32_t b, uint32_t n) { return n == 0 ? a : n == 32 ? b : b << (32 - n) | a >> n; };
-  check32("shf.l.wrap.b32 %r0, %r1, %r2, %r3;", [&](auto a, auto b, auto c, auto) { return left(a, b, c & 31); });
-  check32("shf.l.clamp.b32 %r0, %r1, %r2, %r3;", [&](auto a, auto b, auto c, auto) { return left(a, b, std::min(c, 32u)); });
-  check32("shf.r.wrap.b32 %r0, %r1, %r2, %r3;", [&](auto a, auto b, auto c, auto) { return right(a, b, c & 31); });
-  check32("shf.r.clamp.b32 %r0, %r1, %r2, %r3;", [&](auto a, auto b, auto c, auto) { return right(a, b, std::min(c, 32u)); });
+  auto left = [](uint32_t a, uint32_t b, uint32_t n) {
+    return n == 0 ? b : n == 32 ? a : b << n | a >> (32 - n);
+  };
+  auto right = [](uint32_t a, uint32_t b, uint32_t n) {
+    return n == 0 ? a : n == 32 ? b : b << (32 - n) | a >> n;
+  };
+  check32("shf.l.wrap.b32 %r0, %r1, %r2, %r3;",
+          [&](auto a, auto b, auto c, auto) { return left(a, b, c & 31); });
+  check32("shf.l.clamp.b32 %r0, %r1, %r2, %r3;",
+          [&](auto a, auto b, auto c, auto) { return left(a, b, std::min(c, 32u)); });
+  check32("shf.r.wrap.b32 %r0, %r1, %r2, %r3;",
+          [&](auto a, auto b, auto c, auto) { return right(a, b, c & 31); });
+  check32("shf.r.clamp.b32 %r0, %r1, %r2, %r3;",
+          [&](auto a, auto b, auto c, auto) { return right(a, b, std::min(c, 32u)); });
 }
 
 /// The loops of PTX ISA 9.7.1.20 and 9.7.1.21, bit by bit.
@@ -242,13 +264,16 @@ TEST(Integer, BitFields) {
       return a;
     return b == 0 ? 0 : static_cast<uint32_t>(s32(a << (32 - b)) >> (32 - b));
   });
-  check32("szext.wrap.u32 %r0, %r1, %r2;", [](auto a, auto b, auto, auto) { return a & ((1u << (b & 31)) - 1); });
+  check32("szext.wrap.u32 %r0, %r1, %r2;",
+          [](auto a, auto b, auto, auto) { return a & ((1u << (b & 31)) - 1); });
 }
 
 TEST(Integer, BitCounts) {
-  check32("popc.b32 %r0, %r1;", [](auto a, auto, auto, auto) { return static_cast<uint32_t>(std::popcount(a)); });
+  check32("popc.b32 %r0, %r1;",
+          [](auto a, auto, auto, auto) { return static_cast<uint32_t>(std::popcount(a)); });
   check(to32("popc.b64 %r0, %d1;"), [](auto a, auto, auto, auto) { return uint64_t(std::popcount(a)); });
-  check32("clz.b32 %r0, %r1;", [](auto a, auto, auto, auto) { return static_cast<uint32_t>(std::countl_zero(a)); });
+  check32("clz.b32 %r0, %r1;",
+          [](auto a, auto, auto, auto) { return static_cast<uint32_t>(std::countl_zero(a)); });
   check(to32("clz.b64 %r0, %d1;"), [](auto a, auto, auto, auto) { return uint64_t(std::countl_zero(a)); });
   check32("brev.b32 %r0, %r1;", [](auto a, auto, auto, auto) {
     uint32_t result = 0;
@@ -256,7 +281,8 @@ TEST(Integer, BitCounts) {
       result |= (a >> i & 1) << (31 - i);
     return result;
   });
-  check32("bfind.u32 %r0, %r1;", [](auto a, auto, auto, auto) { return static_cast<uint32_t>(31 - std::countl_zero(a)); });
+  check32("bfind.u32 %r0, %r1;",
+          [](auto a, auto, auto, auto) { return static_cast<uint32_t>(31 - std::countl_zero(a)); });
   check32("bfind.shiftamt.u32 %r0, %r1;",
           [](auto a, auto, auto, auto) { return a == 0 ? ~0u : static_cast<uint32_t>(std::countl_zero(a)); });
   check(to32("bfind.s64 %r0, %d1;"), [](auto a, auto, auto, auto) {
@@ -289,9 +315,9 @@ TEST(Integer, Permute) {
   const struct {
     const char *mode;
     uint32_t bytes[4];
-  } modes[] = {{"f4e", {0x3210, 0x4321, 0x5432, 0x6543}},  {"b4e", {0x5670, 0x6701, 0x7012, 0x0123}},
-               {"rc8", {0x0000, 0x1111, 0x2222, 0x3333}},  {"ecl", {0x3210, 0x3211, 0x3222, 0x3333}},
-               {"ecr", {0x0000, 0x1110, 0x2210, 0x3210}},  {"rc16", {0x1010, 0x3232, 0x1010, 0x3232}}};
+  } modes[] = {{"f4e", {0x3210, 0x4321, 0x5432, 0x6543}}, {"b4e", {0x5670, 0x6701, 0x7012, 0x0123}},
+               {"rc8", {0x0000, 0x1111, 0x2222, 0x3333}}, {"ecl", {0x3210, 0x3211, 0x3222, 0x3333}},
+               {"ecr", {0x0000, 0x1110, 0x2210, 0x3210}}, {"rc16", {0x1010, 0x3232, 0x1010, 0x3232}}};
   for (const auto &mode : modes)
     check32("prmt.b32." + std::string(mode.mode) + " %r0, %r1, %r2, %r3;",
             [&](auto a, auto b, auto c, auto) { return permute(a, b, mode.bytes[c & 3]); });
@@ -330,20 +356,27 @@ TEST(Integer, DotProducts) {
 }
 
 TEST(Integer, SumOfAbsoluteDifferences) {
-  check32("sad.u32 %r0, %r1, %r2, %r3;", [](auto a, auto b, auto c, auto) { return c + (a < b ? b - a : a - b); });
-  check32("sad.s32 %r0, %r1, %r2, %r3;", [](auto a, auto b, auto c, auto) { return c + (s32(a) < s32(b) ? b - a : a - b); });
+  check32("sad.u32 %r0, %r1, %r2, %r3;",
+          [](auto a, auto b, auto c, auto) { return c + (a < b ? b - a : a - b); });
+  check32("sad.s32 %r0, %r1, %r2, %r3;",
+          [](auto a, auto b, auto c, auto) { return c + (s32(a) < s32(b) ? b - a : a - b); });
 }
 
 TEST(Integer, Conversions) {
-  check("cvt.s64.s32 %d0, %r1;", [](auto a, auto, auto, auto) { return static_cast<uint64_t>(int64_t(static_cast<int32_t>(a))); });
-  check("cvt.s64.s8 %d0, %d1;", [](auto a, auto, auto, auto) { return static_cast<uint64_t>(int64_t(static_cast<int8_t>(a))); });
-  check32("cvt.s8.s32 %r0, %r1;", [](auto a, auto, auto, auto) { return static_cast<uint32_t>(int32_t(static_cast<int8_t>(a))); });
+  check("cvt.s64.s32 %d0, %r1;",
+        [](auto a, auto, auto, auto) { return static_cast<uint64_t>(int64_t(static_cast<int32_t>(a))); });
+  check("cvt.s64.s8 %d0, %d1;",
+        [](auto a, auto, auto, auto) { return static_cast<uint64_t>(int64_t(static_cast<int8_t>(a))); });
+  check32("cvt.s8.s32 %r0, %r1;",
+          [](auto a, auto, auto, auto) { return static_cast<uint32_t>(int32_t(static_cast<int8_t>(a))); });
   check32("cvt.u16.u32 %r0, %r1;", [](auto a, auto, auto, auto) { return a & 0xFFFF; });
   check32("cvt.sat.u8.s32 %r0, %r1;",
           [](auto a, auto, auto, auto) { return static_cast<uint32_t>(std::clamp(s32(a), 0, 255)); });
-  check("cvt.sat.s32.u64 %r0, %d1; cvt.s64.s32 %d0, %r0;", [](auto a, auto, auto, auto) { return std::min<uint64_t>(a, INT32_MAX); });
-  check("cvt.sat.u32.s64 %r0, %d1; cvt.u64.u32 %d0, %r0;",
-        [](auto a, auto, auto, auto) { return static_cast<uint64_t>(std::clamp<int64_t>(s64(a), 0, UINT32_MAX)); });
+  check("cvt.sat.s32.u64 %r0, %d1; cvt.s64.s32 %d0, %r0;",
+        [](auto a, auto, auto, auto) { return std::min<uint64_t>(a, INT32_MAX); });
+  check("cvt.sat.u32.s64 %r0, %d1; cvt.u64.u32 %d0, %r0;", [](auto a, auto, auto, auto) {
+    return static_cast<uint64_t>(std::clamp<int64_t>(s64(a), 0, UINT32_MAX));
+  });
   check32("cvt.pack.sat.s8.s32.b32 %r0, %r1, %r2, %r3;", [](auto a, auto b, auto c, auto) {
     auto clamped = [](uint32_t x) { return static_cast<uint32_t>(std::clamp(s32(x), -128, 127)) & 0xFF; };
     return c << 16 | clamped(a) << 8 | clamped(b);
@@ -355,14 +388,18 @@ TEST(Integer, Conversions) {
 }
 
 TEST(Integer, MovesPackAndUnpack) {
-  check("mov.b64 {%r5, %r6}, %d1; mov.b64 %d0, {%r6, %r5};", [](auto a, auto, auto, auto) { return a << 32 | a >> 32; });
+  check("mov.b64 {%r5, %r6}, %d1; mov.b64 %d0, {%r6, %r5};",
+        [](auto a, auto, auto, auto) { return a << 32 | a >> 32; });
   check("mov.b32 {%h5, %h6}, %r1; mov.b32 %r0, {%h6, %h5}; cvt.u64.u32 %d0, %r0;",
         [](auto a, auto, auto, auto) { return (a & 0xFFFF) << 16 | (a >> 16 & 0xFFFF); });
-  check("mov.b64 {%h5, %h6, %h7, %h8}, %d1; mov.b64 %d0, {%h8, %h7, %h6, %h5};", [](auto a, auto, auto, auto) {
-    return (a & 0xFFFF) << 48 | (a >> 16 & 0xFFFF) << 32 | (a >> 32 & 0xFFFF) << 16 | a >> 48;
-  });
-  check("mov.b32 {_, %h5}, %r1; cvt.u64.u16 %d0, %h5;", [](auto a, auto, auto, auto) { return a >> 16 & 0xFFFF; });
-  check(".reg .b128 %q; mov.b128 %q, {%d1, %d2}; mov.b128 {%d5, %d0}, %q;", [](auto, auto b, auto, auto) { return b; });
+  check("mov.b64 {%h5, %h6, %h7, %h8}, %d1; mov.b64 %d0, {%h8, %h7, %h6, %h5};",
+        [](auto a, auto, auto, auto) {
+          return (a & 0xFFFF) << 48 | (a >> 16 & 0xFFFF) << 32 | (a >> 32 & 0xFFFF) << 16 | a >> 48;
+        });
+  check("mov.b32 {_, %h5}, %r1; cvt.u64.u16 %d0, %h5;",
+        [](auto a, auto, auto, auto) { return a >> 16 & 0xFFFF; });
+  check(".reg .b128 %q; mov.b128 %q, {%d1, %d2}; mov.b128 {%d5, %d0}, %q;",
+        [](auto, auto b, auto, auto) { return b; });
 }
 
 } // namespace

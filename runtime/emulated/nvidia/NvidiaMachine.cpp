@@ -61,7 +61,7 @@ struct LoadedModule {
   std::unique_ptr<Module> ptx;
   std::vector<std::unique_ptr<std::byte[]>> storage;
   std::map<const Variable *, uint64_t> globalAddress;
-  GlobalMemory memory;
+  GlobalMemory variables, constants;
 };
 
 Status placeVariables(LoadedModule &loaded) {
@@ -76,7 +76,7 @@ Status placeVariables(LoadedModule &loaded) {
     std::memset(reinterpret_cast<void *>(base), 0, variable.bytes);
     std::memcpy(reinterpret_cast<void *>(base), variable.init.data(), variable.init.size());
     loaded.globalAddress[&variable] = base;
-    loaded.memory.add(base, variable.bytes);
+    (variable.space == Space::Const ? loaded.constants : loaded.variables).add(base, variable.bytes);
     loaded.storage.push_back(std::move(bytes));
   }
   for (const Variable &variable : loaded.ptx->variables)
@@ -198,7 +198,8 @@ Status NvidiaProgram::run(const LaunchShape &shape, std::span<const Argument> ar
   setup.granuleBytes = image.granuleBytes;
   setup.canWait = image.canWait;
   setup.memory = &memory;
-  setup.constants = &loaded->memory;
+  setup.variables = &loaded->variables;
+  setup.constants = &loaded->constants;
   setup.options = &options;
   setup.stop = &stop;
 

@@ -359,7 +359,7 @@ FunctionTranslator::Value *FunctionTranslator::special(const std::string &name, 
   if (name == "%lanemask_ge")
     return builder.CreateShl(all, lane);
   if (name == "%lanemask_le")
-    return builder.CreateSub(builder.CreateShl(one, builder.CreateAdd(lane, one)), one);
+    return builder.CreateNot(builder.CreateShl(builder.CreateShl(all, lane), one));
   if (name == "%lanemask_gt")
     return builder.CreateShl(builder.CreateShl(all, lane), one);
   if (name == "%warpid")

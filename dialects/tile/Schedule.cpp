@@ -6,14 +6,19 @@
 namespace quern::tile {
 
 std::string Schedule::str() const {
-  std::string text = kernel + "{tile=";
-  for (size_t i = 0; i < tile.size(); ++i)
-    text += (i ? "x" : "") + std::to_string(tile[i]);
+  std::string fields;
+  auto field = [&](const std::string &text) { fields += (fields.empty() ? "" : " ") + text; };
+  if (!tile.empty()) {
+    std::string sizes;
+    for (size_t i = 0; i < tile.size(); ++i)
+      sizes += (i ? "x" : "") + std::to_string(tile[i]);
+    field("tile=" + sizes);
+  }
   if (warps != 1)
-    text += " warps=" + std::to_string(warps);
+    field("warps=" + std::to_string(warps));
   if (contraction != Contraction::Dot)
-    text += " contraction=outer";
-  return text + "}";
+    field("contraction=outer");
+  return kernel + "{" + fields + "}";
 }
 
 static Status syntaxError(std::string_view text, std::string cause) {

@@ -107,10 +107,10 @@ Status AmdProgram::checkLaunch(const LaunchShape &shape, std::span<const Argumen
   }
   if (shape.threads == 0 || shape.threads > kernel.maxThreads)
     return badShape("a block of it has 1 to " + std::to_string(kernel.maxThreads) + " threads, " +
-                 std::to_string(shape.threads) + " were asked for");
+                    std::to_string(shape.threads) + " were asked for");
   if (uint64_t(kernel.localBytes) + shape.sharedBytes > loaded->target.localBytes)
     return badShape("it needs " + std::to_string(uint64_t(kernel.localBytes) + shape.sharedBytes) +
-                 " bytes of local memory, the target has " + std::to_string(loaded->target.localBytes));
+                    " bytes of local memory, the target has " + std::to_string(loaded->target.localBytes));
   return Status::success();
 }
 

@@ -86,5 +86,386 @@ done:
     }
 }
 
+/// A guard and the global index, shared by the kernels below: %i, %w, %t, and the blocks `work` and `done`.
+std::string guarded(const std::string &arguments, const std::string &body) {
+  return "define amdgpu_kernel void @kernel(" + arguments + R"(, i32 %n) #0 {
+  %t = call i32 @llvm.amdgcn.workitem.id.x()
+  %g = call i32 @llvm.amdgcn.workgroup.id.x()
+  %base = mul i32 %g, 128
+  %i = add i32 %base, %t
+  %w = zext i32 %i to i64
+  %in = icmp ult i32 %i, %n
+)" + body +
+         "\n}\n";
+}
+
+TEST_P(Compiled, BlockReductionThroughLocalMemoryWithBarriers) {
+  auto object = code(R"(
+@sums = internal addrspace(3) global [128 x float] undef, align 16
+declare void @llvm.amdgcn.s.barrier()
+)" + guarded("ptr addrspace(1) noalias %a, ptr addrspace(1) noalias %c",
+             R"(  br i1 %in, label %read, label %join
+read:
+  %pa = getelementptr float, ptr addrspace(1) %a, i64 %w
+  %x = load float, ptr addrspace(1) %pa
+  br label %join
+join:
+  %v = phi float [0.0, %0], [%x, %read]
+  %pl = getelementptr [128 x float], ptr addrspace(3) @sums, i32 0, i32 %t
+  store float %v, ptr addrspace(3) %pl
+  fence syncscope("workgroup") release
+  call void @llvm.amdgcn.s.barrier()
+  fence syncscope("workgroup") acquire
+  br label %loop
+loop:
+  %s = phi i32 [64, %join], [%s1, %next]
+  %active = icmp ult i32 %t, %s
+  br i1 %active, label %sum, label %next
+sum:
+  %o = add i32 %t, %s
+  %po = getelementptr [128 x float], ptr addrspace(3) @sums, i32 0, i32 %o
+  %y = load float, ptr addrspace(3) %po
+  %z = load float, ptr addrspace(3) %pl
+  %q = fadd float %y, %z
+  store float %q, ptr addrspace(3) %pl
+  br label %next
+next:
+  fence syncscope("workgroup") release
+  call void @llvm.amdgcn.s.barrier()
+  fence syncscope("workgroup") acquire
+  %s1 = lshr i32 %s, 1
+  %end = icmp eq i32 %s1, 0
+  br i1 %end, label %finish, label %loop
+finish:
+  %first = icmp eq i32 %t, 0
+  br i1 %first, label %write, label %done
+write:
+  %r = load float, ptr addrspace(3) @sums
+  %gw = zext i32 %g to i64
+  %pc = getelementptr float, ptr addrspace(1) %c, i64 %gw
+  store float %r, ptr addrspace(1) %pc
+  br label %done
+done:
+  ret void)"));
+  constexpr uint32_t n = 5 * 128 - 31;
+  for (uint64_t seed : {0, 3, 11}) {
+    KernelRun run(GetParam(), object);
+    run.options.seed = seed;
+    std::vector<uint32_t> input(n);
+    for (uint32_t i = 0; i < n; ++i) // small integers: the sum is exact in any order
+      input[i] = bits(float(i % 97) - 31);
+    run.buffer(input).buffer(std::vector<uint32_t>(6, kSentinel)).integer(n).expectSuccess(5, 128);
+    for (uint32_t block = 0; block < 5; ++block) {
+      float sum = 0;
+      for (uint32_t i = block * 128; i < std::min(n, block * 128 + 128); ++i)
+        sum += real(input[i]);
+      EXPECT_EQ(real(run.words(1)[block]), sum);
+    }
+    EXPECT_EQ(run.words(1)[5], kSentinel);
+    EXPECT_EQ(run.counters.barriers, 5u * 8);
+  }
+}
+
+TEST_P(Compiled, WaveSumByBackwardPermute) {
+  // Every lane ends with the sum of its wave: an exchange with lane ^ 1, ^ 2, ...
+  unsigned width = isWave32(GetParam()) ? 32 : 64;
+  std::string body = R"(
+  %pa = getelementptr i32, ptr addrspace(1) %a, i64 %w
+  %x0 = load i32, ptr addrspace(1) %pa
+  %lo = call i32 @llvm.amdgcn.mbcnt.lo(i32 -1, i32 0)
+  %lane = call i32 @llvm.amdgcn.mbcnt.hi(i32 -1, i32 %lo)
+)";
+  unsigned step = 0;
+  for (unsigned distance = 1; distance < width; distance *= 2, ++step) {
+    std::string k = std::to_string(step), d = std::to_string(distance);
+    body += "  %p" + k + " = xor i32 %lane, " + d + "\n  %q" + k + " = shl i32 %p" + k + ", 2\n  %y" + k +
+            " = call i32 @llvm.amdgcn.ds.bpermute(i32 %q" + k + ", i32 %x" + k + ")\n  %x" +
+            std::to_string(step + 1) + " = add i32 %x" + k + ", %y" + k + "\n";
+  }
+  body += "  %pc = getelementptr i32, ptr addrspace(1) %c, i64 %w\n  store i32 %x" + std::to_string(step) +
+          ", ptr addrspace(1) %pc\n  ret void";
+  auto object =
+      code("declare i32 @llvm.amdgcn.ds.bpermute(i32, i32)\ndeclare i32 @llvm.amdgcn.mbcnt.lo(i32, i32)\n"
+           "declare i32 @llvm.amdgcn.mbcnt.hi(i32, i32)\n" +
+           guarded("ptr addrspace(1) noalias %a, ptr addrspace(1) noalias %c", body));
+  KernelRun run(GetParam(), object);
+  std::vector<uint32_t> input(256);
+  for (uint32_t i = 0; i < 256; ++i)
+    input[i] = i * i + 7;
+  run.buffer(input).buffer(std::vector<uint32_t>(256, kSentinel)).integer(0).expectSuccess(2, 128);
+  for (uint32_t i = 0; i < 256; ++i) {
+    uint32_t sum = 0;
+    for (uint32_t k = i / width * width; k < i / width * width + width; ++k)
+      sum += input[k];
+    ASSERT_EQ(run.words(1)[i], sum) << i;
+  }
+}
+
+TEST_P(Compiled, WaveScanByTheCompilersOwnReduction) {
+  // A uniform atomic addition: LLVM combines the lanes of a wave by DPP and does one atomic per wave.
+  auto object = code(guarded("ptr addrspace(1) noalias %a, ptr addrspace(1) %c", R"(
+  br i1 %in, label %work, label %done
+work:
+  %pa = getelementptr i32, ptr addrspace(1) %a, i64 %w
+  %x = load i32, ptr addrspace(1) %pa
+  %old = atomicrmw add ptr addrspace(1) %c, i32 %x syncscope("agent") monotonic
+  %m = atomicrmw umax ptr addrspace(1) %c, i32 0 syncscope("agent") monotonic
+  br label %done
+done:
+  ret void)"));
+  for (uint32_t workers : {1, 2}) {
+    constexpr uint32_t n = 1000;
+    KernelRun run(GetParam(), object);
+    run.options.workers = workers;
+    std::vector<uint32_t> input(n);
+    uint32_t sum = 5;
+    for (uint32_t i = 0; i < n; ++i)
+      sum += input[i] = i * 2654435761u;
+    run.buffer(input).buffer({5}).integer(n).expectSuccess(8, 128);
+    EXPECT_EQ(run.words(1)[0], sum);
+  }
+}
+
+TEST_P(Compiled, SoftmaxOfARowInOneWave) {
+  // One wave per row of 40 columns, so that lanes stay idle; maximum and sum through butterfly exchanges.
+  unsigned width = isWave32(GetParam()) ? 32 : 64;
+  std::string body = R"(
+  %lo = call i32 @llvm.amdgcn.mbcnt.lo(i32 -1, i32 0)
+  %lane = call i32 @llvm.amdgcn.mbcnt.hi(i32 -1, i32 %lo)
+  %row = mul i32 %g, 29
+  %at = add i32 %row, %t
+  %atw = zext i32 %at to i64
+  %column = icmp ult i32 %t, 29
+  br i1 %column, label %read, label %join
+read:
+  %pa = getelementptr float, ptr addrspace(1) %a, i64 %atw
+  %x = load float, ptr addrspace(1) %pa
+  br label %join
+join:
+  %v = phi float [0xFFF0000000000000, %0], [%x, %read]
+  %b0 = bitcast float %v to i32
+)";
+  auto butterfly = [&](const std::string &name, const std::string &start, const std::string &combine) {
+    std::string value = start;
+    unsigned step = 0;
+    for (unsigned distance = 1; distance < width; distance *= 2, ++step) {
+      std::string k = name + std::to_string(step);
+      body += "  %" + k + "p = xor i32 %lane, " + std::to_string(distance) + "\n  %" + k + "q = shl i32 %" +
+              k + "p, 2\n  %" + k + "i = bitcast float " + value + " to i32\n  %" + k +
+              "y = call i32 @llvm.amdgcn.ds.bpermute(i32 %" + k + "q, i32 %" + k + "i)\n  %" + k +
+              "f = bitcast i32 %" + k + "y to float\n  %" + k + "r = " + combine + value + ", float %" + k +
+              "f" + (combine.find('(') != std::string::npos ? ")" : "") + "\n";
+      value = "%" + k + "r";
+    }
+    return value;
+  };
+  std::string top = butterfly("m", "%v", "call float @llvm.maxnum.f32(float ");
+  body += "  %d = fsub float %v, " + top + "\n  %e0 = fmul float %d, 0x3FF7154760000000\n" +
+          "  %e = call float @llvm.exp2.f32(float %e0)\n  %zero = fadd float %e, 0.0\n";
+  // fadd has no parentheses: build it as a call to a helper of one instruction.
+  body += "  %sum0 = fadd float %e, 0.0\n";
+  std::string value = "%sum0";
+  unsigned step = 0;
+  for (unsigned distance = 1; distance < width; distance *= 2, ++step) {
+    std::string k = "s" + std::to_string(step);
+    body += "  %" + k + "p = xor i32 %lane, " + std::to_string(distance) + "\n  %" + k + "q = shl i32 %" + k +
+            "p, 2\n  %" + k + "i = bitcast float " + value + " to i32\n  %" + k +
+            "y = call i32 @llvm.amdgcn.ds.bpermute(i32 %" + k + "q, i32 %" + k + "i)\n  %" + k +
+            "f = bitcast i32 %" + k + "y to float\n  %" + k + "r = fadd float " + value + ", %" + k + "f\n";
+    value = "%" + k + "r";
+  }
+  body += "  %quotient = fdiv float %e, " + value + R"(
+  br i1 %column, label %write, label %done
+write:
+  %pc = getelementptr float, ptr addrspace(1) %c, i64 %atw
+  store float %quotient, ptr addrspace(1) %pc
+  br label %done
+done:
+  ret void)";
+  auto object =
+      code("declare i32 @llvm.amdgcn.ds.bpermute(i32, i32)\ndeclare i32 @llvm.amdgcn.mbcnt.lo(i32, i32)\n"
+           "declare i32 @llvm.amdgcn.mbcnt.hi(i32, i32)\ndeclare float @llvm.exp2.f32(float)\n"
+           "declare float @llvm.maxnum.f32(float, float)\n" +
+           guarded("ptr addrspace(1) noalias %a, ptr addrspace(1) noalias %c", body));
+  constexpr uint32_t rows = 7, columns = 29;
+  auto input = randomFloats(rows * columns, 5, -20, 20);
+  KernelRun run(GetParam(), object);
+  run.buffer(input)
+      .buffer(std::vector<uint32_t>(rows * columns + 3, kSentinel))
+      .integer(0)
+      .expectSuccess(rows, width);
+  for (uint32_t row = 0; row < rows; ++row) {
+    double top64 = -INFINITY, sum = 0;
+    for (uint32_t k = 0; k < columns; ++k)
+      top64 = std::max<double>(top64, real(input[row * columns + k]));
+    for (uint32_t k = 0; k < columns; ++k)
+      sum += std::exp(real(input[row * columns + k]) - top64);
+    for (uint32_t k = 0; k < columns; ++k) {
+      double expected = std::exp(real(input[row * columns + k]) - top64) / sum;
+      ASSERT_NEAR(real(run.words(1)[row * columns + k]), expected, expected * 4e-6) << row << "," << k;
+    }
+  }
+  EXPECT_EQ(run.words(1)[rows * columns], kSentinel);
+}
+
+TEST_P(Compiled, DecodesFp8WeightsByIntegerArithmetic) {
+  // E4M3 (OCP) to float: exponent and fraction shifted into place, then a multiplication by 2^120.
+  auto object = code(guarded("ptr addrspace(1) noalias %a, ptr addrspace(1) noalias %c", R"(
+  br i1 %in, label %work, label %done
+work:
+  %pa = getelementptr i8, ptr addrspace(1) %a, i64 %w
+  %b = load i8, ptr addrspace(1) %pa
+  %x = zext i8 %b to i32
+  %s = and i32 %x, 128
+  %sign = shl i32 %s, 24
+  %m = and i32 %x, 127
+  %f = shl i32 %m, 20
+  %y = or i32 %f, %sign
+  %z = bitcast i32 %y to float
+  %r = fmul float %z, 0x4770000000000000
+  %nan = icmp eq i32 %m, 127
+  %v = select i1 %nan, float 0x7FF8000000000000, float %r
+  %pc = getelementptr float, ptr addrspace(1) %c, i64 %w
+  store float %v, ptr addrspace(1) %pc
+  br label %done
+done:
+  ret void)"));
+  std::vector<uint32_t> codes(64);
+  for (uint32_t i = 0; i < 256; ++i)
+    codes[i / 4] |= i << (8 * (i % 4));
+  KernelRun run(GetParam(), object);
+  run.buffer(codes).buffer(std::vector<uint32_t>(260, kSentinel)).integer(256).expectSuccess(2, 128);
+  for (uint32_t i = 0; i < 256; ++i) {
+    uint32_t magnitude = i & 127;
+    double expected = magnitude < 8 ? magnitude * std::ldexp(1.0, -9)
+                                    : (8 + magnitude % 8) * std::ldexp(1.0, int(magnitude / 8) - 10);
+    if (magnitude == 127)
+      ASSERT_TRUE(std::isnan(real(run.words(1)[i])));
+    else
+      ASSERT_EQ(real(run.words(1)[i]), i >= 128 ? -expected : expected) << i;
+  }
+  EXPECT_EQ(run.words(1)[256], kSentinel);
+}
+
+TEST_P(Compiled, CallsAFunctionThroughItsAddress) {
+  auto object = code(R"(
+@table = private addrspace(4) constant [4 x i32] [i32 30, i32 10, i32 40, i32 77]
+define i32 @callee(i32 %x) noinline {
+  %m = and i32 %x, 3
+  %q = getelementptr [4 x i32], ptr addrspace(4) @table, i32 0, i32 %m
+  %v = load volatile i32, ptr addrspace(4) %q
+  %r = add i32 %v, %x
+  ret i32 %r
+}
+)" + guarded("ptr addrspace(1) %a, ptr addrspace(1) %c", R"(
+  %r = call i32 @callee(i32 %t)
+  %pc = getelementptr i32, ptr addrspace(1) %c, i64 %w
+  store i32 %r, ptr addrspace(1) %pc
+  ret void)"));
+  KernelRun run(GetParam(), object);
+  run.buffer({0}).buffer(std::vector<uint32_t>(256, kSentinel)).integer(0).expectSuccess(2, 128);
+  static const uint32_t table[] = {30, 10, 40, 77};
+  for (uint32_t i = 0; i < 256; ++i)
+    ASSERT_EQ(run.words(1)[i], table[i % 4] + i % 128);
+}
+
+TEST_P(Compiled, FlatPointersReachLocalAndGlobalMemory) {
+  auto object = code(R"(
+@buffer = internal addrspace(3) global [128 x i32] undef, align 16
+)" + guarded("ptr %a, ptr addrspace(1) %c, i32 %uselocal", R"(
+  %c0 = icmp ne i32 %uselocal, 0
+  %local = addrspacecast ptr addrspace(3) @buffer to ptr
+  %base1 = select i1 %c0, ptr %local, ptr %a
+  %p = getelementptr i32, ptr %base1, i32 %t
+  %v = mul i32 %t, 3
+  store i32 %v, ptr %p
+  %old = atomicrmw add ptr %p, i32 1000 syncscope("workgroup") monotonic
+  %u = load i32, ptr %p
+  %s = add i32 %u, %old
+  %pc = getelementptr i32, ptr addrspace(1) %c, i64 %w
+  store i32 %s, ptr addrspace(1) %pc
+  ret void)"));
+  for (uint32_t local : {0, 1}) {
+    KernelRun run(GetParam(), object);
+    run.buffer(std::vector<uint32_t>(128, kSentinel))
+        .buffer(std::vector<uint32_t>(128, kSentinel))
+        .integer(local)
+        .integer(0);
+    run.expectSuccess(1, 128);
+    for (uint32_t i = 0; i < 128; ++i) {
+      ASSERT_EQ(run.words(1)[i], 6 * i + 1000);
+      ASSERT_EQ(run.words(0)[i], local ? kSentinel : 3 * i + 1000);
+    }
+  }
+}
+
+TEST_P(Compiled, HiddenArgumentsTellTheShape) {
+  auto object = compileIr(GetParam(), std::string(kPrelude) + R"(
+declare ptr addrspace(4) @llvm.amdgcn.implicitarg.ptr()
+declare ptr addrspace(4) @llvm.amdgcn.dispatch.ptr()
+)" + guarded("ptr addrspace(1) %c", R"(
+  %p = call ptr addrspace(4) @llvm.amdgcn.implicitarg.ptr()
+  %blocks = load i32, ptr addrspace(4) %p
+  %q = getelementptr i8, ptr addrspace(4) %p, i64 12
+  %size = load i16, ptr addrspace(4) %q
+  %size32 = zext i16 %size to i32
+  %d = call ptr addrspace(4) @llvm.amdgcn.dispatch.ptr()
+  %dg = getelementptr i8, ptr addrspace(4) %d, i64 12
+  %grid = load i32, ptr addrspace(4) %dg
+  store i32 %blocks, ptr addrspace(1) %c
+  %c1 = getelementptr i32, ptr addrspace(1) %c, i64 1
+  store i32 %size32, ptr addrspace(1) %c1
+  %c2 = getelementptr i32, ptr addrspace(1) %c, i64 2
+  store i32 %grid, ptr addrspace(1) %c2
+  ret void)") + kAttributes);
+  KernelRun run(GetParam(), object);
+  run.buffer(std::vector<uint32_t>(3, kSentinel)).integer(0).expectSuccess(9, 128);
+  EXPECT_EQ(run.words(0), (std::vector<uint32_t>{9, 128, 9 * 128}));
+}
+
+TEST_P(Compiled, PreloadedArgumentsArriveInRegisters) {
+  if (isWave32(GetParam()))
+    GTEST_SKIP() << "these targets have no argument preload";
+  auto object = code(guarded("ptr addrspace(1) inreg %c, i32 inreg %k", R"(
+  %pc = getelementptr i32, ptr addrspace(1) %c, i64 %w
+  %v = add i32 %k, %t
+  store i32 %v, ptr addrspace(1) %pc
+  ret void)"));
+  KernelRun run(GetParam(), object);
+  run.buffer(std::vector<uint32_t>(256, kSentinel)).integer(70000).integer(0).expectSuccess(2, 128);
+  for (uint32_t i = 0; i < 256; ++i)
+    ASSERT_EQ(run.words(0)[i], 70000 + i % 128);
+}
+
+TEST_P(Compiled, RawBufferReadsOutsideGiveZeroAndStoresAreDropped) {
+  std::string flags = isWave32(GetParam()) ? "822243328" : "159744"; // word 3: raw buffer of dwords
+  auto object = code(R"(
+declare ptr addrspace(8) @llvm.amdgcn.make.buffer.rsrc.p8.p1(ptr addrspace(1), i16, i64, i32)
+declare i32 @llvm.amdgcn.raw.ptr.buffer.load.i32(ptr addrspace(8), i32, i32, i32)
+declare <4 x i32> @llvm.amdgcn.raw.ptr.buffer.load.v4i32(ptr addrspace(8), i32, i32, i32)
+declare void @llvm.amdgcn.raw.ptr.buffer.store.i32(i32, ptr addrspace(8), i32, i32, i32)
+)" + guarded("ptr addrspace(1) %a, ptr addrspace(1) %c", R"(
+  %r = call ptr addrspace(8) @llvm.amdgcn.make.buffer.rsrc.p8.p1(ptr addrspace(1) %a, i16 0, i64 200, i32 )" +
+                                                             flags + R"()
+  %s = call ptr addrspace(8) @llvm.amdgcn.make.buffer.rsrc.p8.p1(ptr addrspace(1) %c, i16 0, i64 420, i32 )" +
+                                                             flags + R"()
+  %o = shl i32 %i, 2
+  %x = call i32 @llvm.amdgcn.raw.ptr.buffer.load.i32(ptr addrspace(8) %r, i32 %o, i32 0, i32 0)
+  %v = call <4 x i32> @llvm.amdgcn.raw.ptr.buffer.load.v4i32(ptr addrspace(8) %r, i32 %o, i32 0, i32 0)
+  %y = extractelement <4 x i32> %v, i32 2
+  %z = add i32 %x, %y
+  call void @llvm.amdgcn.raw.ptr.buffer.store.i32(i32 %z, ptr addrspace(8) %s, i32 %o, i32 0, i32 0)
+  ret void)"));
+  std::vector<uint32_t> input(128);
+  for (uint32_t i = 0; i < 128; ++i)
+    input[i] = i + 1;
+  KernelRun run(GetParam(), object);
+  run.buffer(input).buffer(std::vector<uint32_t>(128, kSentinel)).integer(0).expectSuccess(1, 128);
+  for (uint32_t i = 0; i < 128; ++i) {
+    auto at = [&](uint32_t k) { return k < 50 ? k + 1 : 0; }; // 200 bytes are inside
+    ASSERT_EQ(run.words(1)[i], i < 105 ? at(i) + at(i + 2) : kSentinel) << i;
+  }
+}
+
 } // namespace
 } // namespace quern::runtime::emulated::amd

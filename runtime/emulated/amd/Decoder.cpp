@@ -97,13 +97,6 @@ Expected<DecodedCode> decode(const TargetFacts &target, std::span<const uint8_t>
             immediate = op.getImm();
             break;
           }
-      // s_setreg_imm32: the register is the first constant, the value the last.
-      if (text.starts_with("s_setreg_imm32"))
-        immediate = inst.getOperand(0).isImm() ? inst.getOperand(0).getImm() : inst.getOperand(1).getImm();
-      if (text.starts_with("s_setreg_b32"))
-        for (const llvm::MCOperand &op : inst)
-          if (op.isImm())
-            immediate = op.getImm();
       in = parseInstruction(target, text, immediate);
       if (!in.handler)
         in.handler = notModelled;

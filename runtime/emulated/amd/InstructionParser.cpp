@@ -455,6 +455,19 @@ void parseWaitcnt(string_view rest, Instruction &in) {
   in.offset1 = count("lgkmcnt(");
 }
 
+/// "hwreg(HW_REG_MODE, 4, 2)" as the 16-bit field of the encoding: number in 5:0, first bit in 10:6, size - 1
+/// in 15:11. Only MODE (1) matters; the others keep number 63.
+uint32_t hardwareRegister(string_view s) {
+  uint32_t number = (s.starts_with("hwreg(HW_REG_MODE") || s.starts_with("hwreg(HW_REG_WAVE_MODE")) ? 1 : 63,
+           first = 0, size = 32;
+  if (size_t comma = s.find(','); comma != string_view::npos) {
+    first = uint32_t(std::atoi(std::string(s.substr(comma + 1)).c_str()));
+    if (size_t second = s.find(',', comma + 1); second != string_view::npos)
+      size = uint32_t(std::atoi(std::string(s.substr(second + 1)).c_str()));
+  }
+  return number | (first & 31) << 6 | ((size - 1) & 31) << 11;
+}
+
 bool startsWithAny(string_view s, std::initializer_list<string_view> prefixes) {
   for (string_view prefix : prefixes)
     if (s.starts_with(prefix))
@@ -503,7 +516,11 @@ Instruction parseSingle(const TargetFacts &target, string_view text, int64_t imm
     in.operands[in.operandCount++].dwords = target.wave32() ? 1 : 2;
   }
   for (string_view part : operands) {
-    if (part.starts_with("hwreg(") || part.starts_with("sendmsg("))
+    if (part.starts_with("hwreg(")) {
+      in.immediate = hardwareRegister(part);
+      continue;
+    }
+    if (part.starts_with("sendmsg("))
       continue;
     if (part.starts_with("scope:") || part.starts_with("th:")) // without operands, hints stand first
       continue;
@@ -566,10 +583,8 @@ Instruction parseSingle(const TargetFacts &target, string_view text, int64_t imm
   } else {
     in.returns = false;
   }
-  if (mnemonic == "ds_swizzle_b32" || mnemonic == "s_getreg_b32" || mnemonic.starts_with("s_setreg"))
+  if (mnemonic == "ds_swizzle_b32")
     in.immediate = uint32_t(immediate);
-  if (mnemonic == "s_setreg_imm32_b32" && in.operandCount == 0)
-    good = false;
   // An operand list that is shorter than the handler expects would read operands of kind None as zeros.
   if (in.operandCount < in.destinations)
     good = false;

@@ -171,7 +171,7 @@ Expected<Rotation> readRotation(const RopeTable &table, const JsonRef &root, con
       for (const std::string &declared : key.paths)
         if (declared.starts_with(path + "."))
           understood.push_back(declared.substr(path.size() + 1));
-    QUERN_ASSIGN_OR_RETURN(scaling, readRopeScaling(*object, understood));
+    QUERN_ASSIGN_OR_RETURN(scaling, readRopeScaling(*object, understood, table.kinds));
   }
   return computeRotation(dim, theta.number(), scaling, interleaved);
 }

@@ -341,13 +341,23 @@ Status readConfiguration(Family &family, const JsonRef &root) {
         return Status::success();
       }));
   return eachMember(root, "rope", [&](std::string_view name, const JsonRef &ref) -> Status {
-    QUERN_RETURN_IF_ERROR(onlyKeys(ref, {"dim", "theta", "layout", "parameters"}));
+    QUERN_RETURN_IF_ERROR(onlyKeys(ref, {"dim", "theta", "layout", "parameters", "kinds"}));
     RopeTable table;
     table.name = std::string(name);
     QUERN_ASSIGN_OR_RETURN(table.dim, getExpression(ref, "dim"));
     QUERN_ASSIGN_OR_RETURN(table.theta, getExpression(ref, "theta"));
     QUERN_ASSIGN_OR_RETURN(table.layout, getExpression(ref, "layout"));
     QUERN_ASSIGN_OR_RETURN(table.parameters, findStrings(ref, "parameters"));
+    QUERN_RETURN_IF_ERROR(
+        eachMember(ref, "kinds", [&](std::string_view word, const JsonRef &kindRef) -> Status {
+          QUERN_ASSIGN_OR_RETURN(std::string_view name, kindRef.asString());
+          std::optional<RopeKind> kind = parseRopeKind(name);
+          if (!kind)
+            return fault(kindRef,
+                         "must be default, linear, yarn or wavelength, got `" + std::string(name) + "`");
+          table.kinds.emplace(word, *kind);
+          return Status::success();
+        }));
     family.ropes.push_back(std::move(table));
     return Status::success();
   });

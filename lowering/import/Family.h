@@ -10,6 +10,7 @@
 #define QUERN_LOWERING_IMPORT_FAMILY_H
 
 #include "lowering/import/Expression.h"
+#include "lowering/import/RopeParameters.h"
 
 #include <optional>
 
@@ -43,6 +44,8 @@ struct RopeTable {
   Expression dim, theta, layout;
   /// Paths of the object with the scaling's parameters; the first that is present is used.
   std::vector<std::string> parameters;
+  /// Which kind the configuration's word for it means.
+  std::map<std::string, RopeKind, std::less<>> kinds;
 };
 
 /// How a weight is made from checkpoint tensors: a tree.

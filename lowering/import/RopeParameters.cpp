@@ -24,8 +24,8 @@ const std::vector<KindEntry> &kinds() {
        "yarn",
        {"factor", "original_max_position_embeddings", "beta_fast", "beta_slow", "mscale", "mscale_all_dim",
         "attention_factor", "truncate"}},
-      {RopeKind::Llama3,
-       "llama3",
+      {RopeKind::Wavelength,
+       "wavelength",
        {"factor", "original_max_position_embeddings", "low_freq_factor", "high_freq_factor"}},
   };
   return table;
@@ -53,7 +53,9 @@ Status readNumber(const JsonRef &object, std::string_view key, double &target, s
   return Status::success();
 }
 
-Expected<const KindEntry *> readKind(const JsonRef &object) {
+using KindWords = std::map<std::string, RopeKind, std::less<>>;
+
+Expected<const KindEntry *> readKind(const JsonRef &object, const KindWords &words) {
   QUERN_ASSIGN_OR_RETURN(std::optional<std::string_view> type, object.findString("rope_type"));
   QUERN_ASSIGN_OR_RETURN(std::optional<std::string_view> older, object.findString("type"));
   if (type && older && *type != *older)
@@ -62,18 +64,24 @@ Expected<const KindEntry *> readKind(const JsonRef &object) {
     type = older;
   // Files that only moved `rope_theta` here name no kind.
   std::string_view name = type.value_or("default");
+  if (auto it = words.find(name); it != words.end())
+    return &kinds()[static_cast<size_t>(it->second)];
   std::string known;
-  for (const KindEntry &entry : kinds()) {
-    if (entry.name == name)
-      return &entry;
-    known += (known.empty() ? "" : ", ") + std::string(entry.name);
-  }
+  for (const auto &[word, kind] : words)
+    known += (known.empty() ? "" : ", ") + word;
   return object
       .error("E-CONFIG-ROPE-KIND", "unknown kind of rotation `" + std::string(name) + "`", Exit::Unsupported)
       .remedy("supported kinds are " + known);
 }
 
 } // namespace
+
+std::optional<RopeKind> quern::import::parseRopeKind(std::string_view word) {
+  for (const KindEntry &entry : kinds())
+    if (entry.name == word)
+      return entry.kind;
+  return std::nullopt;
+}
 
 std::string_view quern::import::ropeKindName(RopeKind kind) {
   return kinds()[static_cast<size_t>(kind)].name;
@@ -121,7 +129,7 @@ Rotation quern::import::computeRotation(int64_t dim, double theta, const RopeSca
       f = f / s * ramp + f * (1 - ramp);
       break;
     }
-    case RopeKind::Llama3: {
+    case RopeKind::Wavelength: {
       double wavelength = turn / f;
       double blend =
           (context / wavelength - scaling.lowFrequency) / (scaling.highFrequency - scaling.lowFrequency);
@@ -138,9 +146,10 @@ Rotation quern::import::computeRotation(int64_t dim, double theta, const RopeSca
 }
 
 Expected<RopeScaling> quern::import::readRopeScaling(const JsonRef &object,
-                                                     const std::vector<std::string> &understood) {
+                                                     const std::vector<std::string> &understood,
+                                                     const KindWords &words) {
   QUERN_ASSIGN_OR_RETURN(auto members, object.asObject());
-  QUERN_ASSIGN_OR_RETURN(const KindEntry *entry, readKind(object));
+  QUERN_ASSIGN_OR_RETURN(const KindEntry *entry, readKind(object, words));
   for (const auto &[key, value] : members) {
     bool known = key == "type" || key == "rope_type" || value->isNull() ||
                  std::find(entry->keys.begin(), entry->keys.end(), key) != entry->keys.end() ||
@@ -160,7 +169,7 @@ Expected<RopeScaling> quern::import::readRopeScaling(const JsonRef &object,
     QUERN_RETURN_IF_ERROR(
         readNumber(object, "factor", scaling.factor, "at least 1", [](double x) { return x >= 1; }));
   }
-  if (scaling.kind == RopeKind::Yarn || scaling.kind == RopeKind::Llama3) {
+  if (scaling.kind == RopeKind::Yarn || scaling.kind == RopeKind::Wavelength) {
     constexpr std::string_view key = "original_max_position_embeddings";
     QUERN_RETURN_IF_ERROR(object.get(key).ok() ? Status::success() : object.get(key).takeError());
     QUERN_RETURN_IF_ERROR(
@@ -179,7 +188,7 @@ Expected<RopeScaling> quern::import::readRopeScaling(const JsonRef &object,
     if (scaling.betaFast < scaling.betaSlow)
       return object.error("E-CONFIG-RANGE", "`beta_fast` is below `beta_slow`");
   }
-  if (scaling.kind == RopeKind::Llama3) {
+  if (scaling.kind == RopeKind::Wavelength) {
     for (std::string_view key : {"low_freq_factor", "high_freq_factor"})
       QUERN_RETURN_IF_ERROR(object.get(key).ok() ? Status::success() : object.get(key).takeError());
     QUERN_RETURN_IF_ERROR(readNumber(object, "low_freq_factor", scaling.lowFrequency, "positive", positive));

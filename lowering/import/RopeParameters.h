@@ -4,8 +4,8 @@
 //
 //   default   nothing
 //   linear    f'_i = f_i / factor
-//   llama3    by wavelength w_i = 2 pi / f_i and the original context L0: unchanged below L0/high, divided by
-//   the
+//   wavelength  by wavelength w_i = 2 pi / f_i and the original context L0: unchanged below L0/high, divided
+//   by the
 //             factor above L0/low, and in between a blend with sigma = (L0/w_i - low) / (high - low)
 //   yarn      by index: D(r) = d ln(L0 / (2 pi r)) / (2 ln theta), low = max(floor D(beta_fast), 0),
 //             high = min(ceil D(beta_slow), d-1), ramp_i = clamp((i - low) / (high - low), 0, 1),
@@ -24,12 +24,16 @@
 
 #include "support/Json.h"
 
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace quern::import {
 
-enum class RopeKind { Default, Linear, Yarn, Llama3 };
+enum class RopeKind { Default, Linear, Yarn, Wavelength };
+/// From the words "default", "linear", "yarn" and "wavelength".
+std::optional<RopeKind> parseRopeKind(std::string_view word);
 std::string_view ropeKindName(RopeKind kind);
 
 /// The parameters of one kind; fields of other kinds keep their defaults.
@@ -41,7 +45,7 @@ struct RopeScaling {
   bool truncate = true;                       ///< yarn: floor and ceil of the two bounds
   double mscale = 0, mscaleAllDim = 0;        ///< yarn; 0: not given
   double attentionFactor = 0;                 ///< yarn; 0: not given
-  double lowFrequency = 1, highFrequency = 4; ///< llama3
+  double lowFrequency = 1, highFrequency = 4; ///< wavelength
 };
 
 /// What the operators need.
@@ -59,7 +63,8 @@ Rotation computeRotation(int64_t dim, double theta, const RopeScaling &scaling, 
 /// Reads `rope_scaling` or `rope_parameters`. A key that the kind does not have is an error, because it would
 /// change what is computed: Exit::BadInput "E-CONFIG-ROPE-KEY", "E-CONFIG-RANGE"; Exit::Unsupported
 /// "E-CONFIG-ROPE-KIND". |understood| are keys that the family reads itself, such as `partial_rotary_factor`.
-Expected<RopeScaling> readRopeScaling(const JsonRef &object, const std::vector<std::string> &understood);
+Expected<RopeScaling> readRopeScaling(const JsonRef &object, const std::vector<std::string> &understood,
+                                      const std::map<std::string, RopeKind, std::less<>> &kinds);
 
 } // namespace quern::import
 

@@ -104,9 +104,9 @@ TEST(Rotation, YarnMagnitudeFollowsItsPrecedence) {
   EXPECT_EQ(computeRotation(64, 10000, generic, false).magnitude, 1.25);
 }
 
-TEST(Rotation, Llama3ScalesByWavelength) {
+TEST(Rotation, WavelengthKindBlendsBetweenItsBounds) {
   RopeScaling scaling;
-  scaling.kind = RopeKind::Llama3;
+  scaling.kind = RopeKind::Wavelength;
   scaling.factor = 8;
   scaling.originalContext = 8192;
   scaling.lowFrequency = 1;
@@ -135,7 +135,11 @@ TEST(Rotation, DefaultAndLinear) {
 std::string readError(const std::string &text, std::vector<std::string> understood = {}) {
   Expected<JsonDocument> document = parseJson(text, {.name = "config.json"});
   EXPECT_TRUE(document.ok());
-  Expected<RopeScaling> scaling = readRopeScaling(document->root(), understood);
+  const std::map<std::string, RopeKind, std::less<>> words = {{"default", RopeKind::Default},
+                                                              {"linear", RopeKind::Linear},
+                                                              {"yarn", RopeKind::Yarn},
+                                                              {"waves", RopeKind::Wavelength}};
+  Expected<RopeScaling> scaling = readRopeScaling(document->root(), understood, words);
   return scaling.ok() ? std::string(ropeKindName(scaling->kind)) : scaling.error().id();
 }
 
@@ -146,9 +150,9 @@ TEST(ReadRopeScaling, KindsAndTheirKeys) {
   EXPECT_EQ(readError(R"({"type": "yarn", "rope_type": "yarn", "factor": 40, "beta_fast": 32,
                           "original_max_position_embeddings": 4096})"),
             "yarn");
-  EXPECT_EQ(readError(R"({"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4,
+  EXPECT_EQ(readError(R"({"rope_type": "waves", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4,
                           "original_max_position_embeddings": 8192})"),
-            "llama3");
+            "wavelength");
 }
 
 TEST(ReadRopeScaling, WhatWouldChangeTheMathematicsIsRefused) {
@@ -164,7 +168,7 @@ TEST(ReadRopeScaling, WhatWouldChangeTheMathematicsIsRefused) {
           R"({"rope_type": "yarn", "factor": 4, "original_max_position_embeddings": 4096, "beta_fast": 1,
                           "beta_slow": 2})"),
       "E-CONFIG-RANGE");
-  EXPECT_EQ(readError(R"({"rope_type": "llama3", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 4,
+  EXPECT_EQ(readError(R"({"rope_type": "waves", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 4,
                           "original_max_position_embeddings": 8192})"),
             "E-CONFIG-RANGE");
   EXPECT_EQ(readError(R"({"rope_type": 3})"), "E-JSON-TYPE");

@@ -24,6 +24,7 @@ public:
     KernelFrame frame;
     frame.function = LLVM::LLVMFuncOp::create(b, b.loc, kernel.getSymName(), type);
     frame.function.setPassthroughAttr(b.getArrayAttr({b.getStringAttr("nounwind")}));
+    exportSignature(b, kernel);
     Block *entry = frame.function.addEntryBlock(b);
     b.setInsertionPointToStart(entry);
     Value slots = entry->getArgument(0);
@@ -118,6 +119,17 @@ public:
   Value sqrt(LaneBuilder &b, Value x) override { return b.intrinsic("llvm.sqrt", x.getType(), x); }
 
 private:
+  /// `K_parameters`: a letter for each argument (p pointer, i i32, l i64, f f32), so that launches are checked.
+  static void exportSignature(LaneBuilder &b, tile::KernelOp kernel) {
+    std::string letters;
+    for (Type type : kernel.getArgumentTypes())
+      letters += llvm::isa<tile::PtrType>(type) ? 'p' : type.isF32() ? 'f' : type.isInteger(64) ? 'l' : 'i';
+    letters += '\0';
+    auto type = LLVM::LLVMArrayType::get(b.getI8Type(), letters.size());
+    LLVM::GlobalOp::create(b, b.loc, type, /*isConstant=*/true, LLVM::Linkage::External,
+                           (kernel.getSymName() + "_parameters").str(), b.getStringAttr(letters));
+  }
+
   int32_t lanes;
   Value scratch;
   Block *header = nullptr, *exit = nullptr;

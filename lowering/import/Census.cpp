@@ -105,6 +105,10 @@ public:
       if (fresh)
         it->second = checkpoint ? bindStored(weight, layer) : bindDescribed(weight, layer);
     }
+    for (const Step &step : list.steps)
+      if (std::string_view(step.operation->name) == "experts")
+        bindAlike(bindingOf(list, step.operands[3].name, layer),
+                  bindingOf(list, step.operands[4].name, layer));
   }
 
   Status finish() {
@@ -133,6 +137,23 @@ private:
   const Checkpoint::Tensor *find(const std::string &name) const {
     auto it = fates.find(name);
     return it == fates.end() ? nullptr : it->second.tensor;
+  }
+
+  Binding &bindingOf(const StepList &list, const std::string &name, int64_t layer) {
+    return census.bindings.at({name, list.weights.at(name).perLayer ? layer : -1});
+  }
+
+  /// Both matrices of an expert come in fp8, or neither.
+  void bindAlike(Binding &a, Binding &b) {
+    if (a.blockScaled == b.blockScaled)
+      return;
+    Binding &scaled = a.blockScaled ? a : b;
+    scaled.blockScaled = scaled.powerOfTwoScales = false;
+    scaled.dequantise = true;
+    scaled.declaredBytes = 2 * static_cast<uint64_t>(scaled.weight->elements());
+    if (noted.insert(scaled.weight->name).second)
+      census.notes.push_back("`" + scaled.weight->name +
+                             "` is made bf16, as the other matrix of its experts is");
   }
 
   //===-- Without a checkpoint ----------------------------------------------===//

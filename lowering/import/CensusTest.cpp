@@ -272,6 +272,27 @@ TEST_F(CensusOf, NaNCodes) {
   EXPECT_THAT(status.message(), HasSubstr("`l.1.down`"));
 }
 
+TEST(Census, BothMatricesOfExpertsAreMadeBf16) {
+  // Half a scale block of inner size: gate and up meet inside a block, and down follows.
+  ScratchDirectory scratch;
+  Expected<JsonDocument> document =
+      readConfigFile(std::string(QUERN_SOURCE_DIR) + "/tests/models/configs/v3");
+  ASSERT_TRUE(document.ok());
+  Json config = document->value();
+  config.set("moe_intermediate_size", 192);
+  ASSERT_TRUE(writeFile(scratch / "config.json", writeJson(config)).ok());
+  Expected<ImportedModel> model = readModel(scratch.path());
+  ASSERT_TRUE(model.ok()) << model.error().message();
+  for (const char *name : {"experts_gate_up", "experts_down"}) {
+    const Binding &binding = model->census().bindings.at({name, 10});
+    EXPECT_TRUE(binding.dequantise) << name;
+    EXPECT_FALSE(binding.blockScaled) << name;
+    EXPECT_EQ(binding.declaredBytes, 2u * static_cast<uint64_t>(binding.weight->elements())) << name;
+    EXPECT_LT(binding.storedBytes, binding.declaredBytes) << name;
+  }
+  EXPECT_TRUE(model->census().bindings.at({"down_proj", 0}).blockScaled);
+}
+
 TEST(Census, CountsOfKnownModels) {
   std::string folder = std::string(QUERN_SOURCE_DIR) + "/tests/models/configs/";
   Expected<JsonDocument> expected = readJsonFile(folder + "expected.json");

@@ -15,6 +15,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 using namespace quern;
 using namespace quern::testing;
 
@@ -107,6 +109,68 @@ TEST(ConfigurationAlone, PowerOfTwoScalesAreInTheType) {
   ASSERT_TRUE(module.ok());
   auto down = mlir::SymbolTable(**module).lookup<model::WeightOp>("down_proj");
   EXPECT_TRUE(mlir::cast<model::BlockScaledType>(down.getType()).hasPowerOfTwoScales());
+}
+
+TEST(ConfigurationAlone, EveryFormOfTheFormat) {
+  std::string folder = std::string(QUERN_SOURCE_DIR) + "/tests/lowering/import/every_form";
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  auto module = import::importModel(folder, context, {.family = folder + "/family.json"});
+  ASSERT_TRUE(module.ok()) << module.error().message();
+  // Layer 0 is dense; 1, 2, 3 | 4, 5, 6, 7 with the whole context at 3 and 7; layer 8 rotates otherwise.
+  EXPECT_EQ(loops(**module), "1-3/1 4-7/1");
+  std::string text = printed(**module);
+  for (const char *part :
+       {"window 24", "softcap 5.000000e+01", "top2 normalise scale 1.500000e+00", "gelu_tanh", "interleaved",
+        "weight_offset 1.000000e+00", "#model.transpose<[0, 2, 1]", "#model.reshape<[2, 200, 192]",
+        "tensor<?x1xbf16>", "cap 3.000000e+01"})
+    EXPECT_THAT(text, ::testing::HasSubstr(part));
+}
+
+TEST(ConfigurationAlone, OddValuesAreErrorsNeverCrashes) {
+  ScratchDirectory scratch;
+  const std::vector<std::string> odd = {"null",
+                                        "true",
+                                        "-1",
+                                        "0",
+                                        "1",
+                                        "3",
+                                        "97",
+                                        "9223372036854775807",
+                                        "1e300",
+                                        "0.5",
+                                        "\"text\"",
+                                        "[]",
+                                        "[1]",
+                                        "{}",
+                                        "{\"type\": \"yarn\"}"};
+  int accepted = 0, refused = 0;
+  for (const char *name : {"v3", "v2", "a3b_30b", "distill_8b", "distill_7b", "moe_8x7b"}) {
+    Expected<JsonDocument> document = import::readConfigFile(modelDirectory(std::string("configs/") + name));
+    ASSERT_TRUE(document.ok());
+    Json base = document->value();
+    base.set("num_hidden_layers", 5);
+    for (const Json::Member &member : base.members())
+      for (const std::string &text : odd) {
+        Json changed = base;
+        changed.set(member.key, parseJson(text)->value());
+        std::ofstream(scratch / "config.json") << writeJson(changed);
+        mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+        auto module = import::importModel(scratch.path(), context);
+        if (module.ok()) {
+          ++accepted;
+          continue;
+        }
+        ++refused;
+        EXPECT_TRUE(module.error().exit() == Exit::BadInput || module.error().exit() == Exit::Unsupported)
+            << module.error().message();
+        EXPECT_NE(module.error().id(), "E-FAMILY-MODULE")
+            << member.key << " " << text << module.error().message();
+        EXPECT_NE(module.error().id(), "E-FAMILY-STEP")
+            << member.key << " " << text << module.error().message();
+      }
+  }
+  EXPECT_GT(accepted, 500);
+  EXPECT_GT(refused, 500);
 }
 
 //===-- Steps that do not fit their operands ----------------------------------===//

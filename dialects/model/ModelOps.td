@@ -1,7 +1,7 @@
 //===- ModelOps.td - The operators ----------------------------*- tablegen -*-===//
 //
 // Every operator's description numbers its constraints: C1, C2, ... The same numbers stand in the verifier's
-// comments and name the cases of tests/dialects/model/invalid.mlir. "(typed)" marks those that the declaration
+// comments and name the cases of tests/dialects/model/invalid-*.mlir. "(typed)" marks those that the declaration
 // itself enforces.
 //
 //===----------------------------------------------------------------------===//

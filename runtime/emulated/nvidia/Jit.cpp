@@ -16,7 +16,6 @@
 #include "llvm/Transforms/Scalar/SROA.h"
 #include "llvm/Transforms/Scalar/SimplifyCFG.h"
 
-#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <mutex>
@@ -40,12 +39,8 @@ Status jitError(llvm::Error error) {
       .cause(llvm::toString(std::move(error)));
 }
 
-/// Routines that LLVM's x86 back end may call on hosts without FMA or wide integer instructions.
-extern "C" {
-__int128 __divti3(__int128, __int128);
-unsigned __int128 __udivti3(unsigned __int128, unsigned __int128);
-}
-
+/// What translated code may call: the functions of DeviceCalls.h, and routines that LLVM's x86 back end uses
+/// on hosts without SSE4.1 or FMA. Nothing else of the process can be reached.
 SymbolMap hostSymbols(LLJIT &jit) {
   SymbolMap symbols;
   auto add = [&](const char *name, void *address) {
@@ -98,7 +93,7 @@ void optimise(llvm::Module &module, llvm::TargetMachine &target) {
 
 } // namespace
 
-Jit::Jit(std::unique_ptr<Detail> detail) : detail(std::move(detail)) {}
+Jit::Jit(std::shared_ptr<Detail> detail) : detail(std::move(detail)) {}
 Jit::~Jit() = default;
 
 Expected<std::unique_ptr<Jit>> Jit::create() {
@@ -112,7 +107,7 @@ Expected<std::unique_ptr<Jit>> Jit::create() {
   host->setCodeModel(llvm::CodeModel::Large);
   // No instruction may be fused that the kernel does not fuse.
   host->getOptions().AllowFPOpFusion = llvm::FPOpFusion::Strict;
-  auto detail = std::make_unique<Detail>();
+  auto detail = std::make_shared<Detail>();
   detail->hasF16C = false;
   for (const std::string &feature : host->getFeatures().getFeatures())
     detail->hasF16C |= feature == "+f16c";
@@ -133,7 +128,7 @@ Expected<std::unique_ptr<Jit>> Jit::create() {
   return std::unique_ptr<Jit>(new Jit(std::move(detail)));
 }
 
-Expected<KernelEntry> Jit::compile(const KernelImage &image, bool sanitize) {
+Expected<std::unique_ptr<HostCode>> Jit::compile(const KernelImage &image, bool sanitize) {
   std::lock_guard guard(detail->lock);
   auto context = std::make_unique<llvm::LLVMContext>();
   auto module = std::make_unique<llvm::Module>("kernel", *context);
@@ -146,19 +141,35 @@ Expected<KernelEntry> Jit::compile(const KernelImage &image, bool sanitize) {
     return Status::error(Exit::Unexpected, "E-EMULATED-JIT", "the translation of a kernel is not valid")
         .cause(stream.str());
   optimise(*module, *detail->target);
-  // Each kernel is a library of its own, so that names do not meet.
-  std::string name = "kernel" + std::to_string(detail->next++);
-  auto library = detail->jit->createJITDylib(name);
+  // Each kernel is a library of its own, so that names do not meet and it can go by itself.
+  struct Code : HostCode {
+    ~Code() override {
+      std::lock_guard guard(detail->lock);
+      if (library)
+        llvm::consumeError(detail->jit->getExecutionSession().removeJITDylib(*library));
+    }
+    std::shared_ptr<Detail> detail;
+    JITDylib *library = nullptr;
+  };
+  auto library = detail->jit->createJITDylib("kernel" + std::to_string(detail->next++));
   if (!library)
     return jitError(library.takeError());
+  auto remove = [&](llvm::Error error) {
+    llvm::consumeError(detail->jit->getExecutionSession().removeJITDylib(*library));
+    return jitError(std::move(error));
+  };
   library->addToLinkOrder(detail->jit->getMainJITDylib());
   if (llvm::Error error =
           detail->jit->addIRModule(*library, ThreadSafeModule(std::move(module), std::move(context))))
-    return jitError(std::move(error));
+    return remove(std::move(error));
   auto symbol = detail->jit->lookup(*library, "kernel");
   if (!symbol)
-    return jitError(symbol.takeError());
-  return symbol->toPtr<KernelEntry>();
+    return remove(symbol.takeError());
+  auto code = std::make_unique<Code>();
+  code->detail = detail;
+  code->library = &*library;
+  code->entry = symbol->toPtr<KernelEntry>();
+  return std::unique_ptr<HostCode>(std::move(code));
 }
 
 } // namespace quern::runtime::emulated::nvidia

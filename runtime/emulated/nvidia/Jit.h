@@ -1,7 +1,7 @@
 //===- Jit.h - Host code for kernels --------------------------------------===//
 //
-// Compiles kernel images for the processor that this runs on, through LLVM's ORC, and keeps the code for as
-// long as the Jit lives. One Jit serves all modules of a machine; it is safe to use from several threads.
+// Compiles kernel images for the processor that this runs on, through LLVM's ORC. One Jit serves all modules
+// of a machine; it is safe to use from several threads.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_RUNTIME_EMULATED_NVIDIA_JIT_H
@@ -15,6 +15,13 @@
 
 namespace quern::runtime::emulated::nvidia {
 
+/// Host code of one kernel, freed with this object.
+class HostCode {
+public:
+  virtual ~HostCode() = default;
+  KernelEntry entry = nullptr;
+};
+
 class Jit {
 public:
   /// Exit::CompileFailed "E-EMULATED-JIT" with LLVM's text where LLVM cannot compile for this host.
@@ -22,12 +29,12 @@ public:
   ~Jit();
 
   /// Host code of |image|; see `translate` for |sanitize|.
-  Expected<KernelEntry> compile(const KernelImage &image, bool sanitize);
+  Expected<std::unique_ptr<HostCode>> compile(const KernelImage &image, bool sanitize);
 
 private:
   struct Detail;
-  explicit Jit(std::unique_ptr<Detail> detail);
-  std::unique_ptr<Detail> detail;
+  explicit Jit(std::shared_ptr<Detail> detail);
+  std::shared_ptr<Detail> detail; ///< code that is alive keeps it
 };
 
 } // namespace quern::runtime::emulated::nvidia

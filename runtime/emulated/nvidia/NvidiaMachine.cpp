@@ -7,8 +7,9 @@
 
 #include "runtime/emulated/Machine.h"
 #include "runtime/emulated/nvidia/BlockRun.h"
+#include "runtime/emulated/nvidia/FaultReport.h"
 #include "runtime/emulated/nvidia/Jit.h"
-#include "runtime/emulated/nvidia/PtxParser.h"
+#include "runtime/emulated/nvidia/LoadedModule.h"
 #include "support/Threads.h"
 
 #include <algorithm>
@@ -40,7 +41,8 @@ struct Workshop {
   TargetFacts facts;
   std::mutex lock;
   std::vector<std::unique_ptr<BlockRun>> idle;
-  std::map<std::string, std::weak_ptr<struct LoadedModule>> loaded; ///< by content
+  /// The texts loaded last, newest at the end, so that loading one again compiles nothing.
+  std::vector<std::pair<std::string, std::shared_ptr<LoadedModule>>> recent;
 
   std::unique_ptr<BlockRun> borrow() {
     std::lock_guard guard(lock);
@@ -56,52 +58,13 @@ struct Workshop {
   }
 };
 
-/// One PTX module with the memory of its variables. Programs share it.
-struct LoadedModule {
-  std::unique_ptr<Module> ptx;
-  std::vector<std::unique_ptr<std::byte[]>> storage;
-  std::map<const Variable *, uint64_t> globalAddress;
-  GlobalMemory variables, constants;
-};
-
-Status placeVariables(LoadedModule &loaded) {
-  for (const Variable &variable : loaded.ptx->variables) {
-    if (variable.space != Space::Global && variable.space != Space::Const)
-      continue;
-    if (variable.isExtern || variable.bytes == 0)
-      continue; // an access to it is an instruction that is not modelled
-    uint64_t align = std::max<uint64_t>(variable.align, 256);
-    auto bytes = std::make_unique<std::byte[]>(variable.bytes + align);
-    auto base = (reinterpret_cast<uint64_t>(bytes.get()) + align - 1) / align * align;
-    std::memset(reinterpret_cast<void *>(base), 0, variable.bytes);
-    std::memcpy(reinterpret_cast<void *>(base), variable.init.data(), variable.init.size());
-    loaded.globalAddress[&variable] = base;
-    (variable.space == Space::Const ? loaded.constants : loaded.variables).add(base, variable.bytes);
-    loaded.storage.push_back(std::move(bytes));
-  }
-  for (const Variable &variable : loaded.ptx->variables)
-    for (const Relocation &relocation : variable.relocations) {
-      const Variable *target = nullptr;
-      for (const Variable &candidate : loaded.ptx->variables)
-        if (candidate.name == relocation.symbol && loaded.globalAddress.count(&candidate))
-          target = &candidate;
-      if (!target || !loaded.globalAddress.count(&variable))
-        return Status::error(Exit::BadInput, "E-EMULATED-CODE",
-                             "an initialiser names the unknown variable `" + relocation.symbol + "`");
-      uint64_t value = loaded.globalAddress[target] + relocation.addend;
-      std::memcpy(reinterpret_cast<void *>(loaded.globalAddress[&variable] + relocation.offset), &value, 8);
-    }
-  return Status::success();
-}
-
 class NvidiaProgram : public Program {
 public:
   NvidiaProgram(std::shared_ptr<Workshop> workshop, std::shared_ptr<LoadedModule> loaded,
-                const Function &kernel)
-      : workshop(std::move(workshop)), loaded(std::move(loaded)),
-        image(layOut(*this->loaded->ptx, kernel, this->loaded->globalAddress)) {
-    for (uint32_t index : kernel.parameters) {
-      const Variable &variable = kernel.variables[index];
+                LoadedKernel &kernel)
+      : workshop(std::move(workshop)), loaded(std::move(loaded)), kernel(kernel), image(kernel.image) {
+    for (uint32_t index : image.kernel->parameters) {
+      const Variable &variable = image.kernel->variables[index];
       if (variable.bytes == 4)
         kinds.push_back(variable.type.kind == 'f' ? ArgumentKind::F32 : ArgumentKind::I32);
       else
@@ -117,17 +80,13 @@ public:
 
 private:
   Status check(const LaunchShape &shape) const;
-  Expected<KernelEntry> entry(bool sanitize);
-  std::string placeOf(uint32_t site) const;
-  Status report(const Fault &fault, uint32_t block, std::vector<Finding> &findings) const;
 
   std::shared_ptr<Workshop> workshop;
   std::shared_ptr<LoadedModule> loaded;
-  KernelImage image;
+  LoadedKernel &kernel; ///< of |loaded|
+  const KernelImage &image;
   std::vector<ArgumentKind> kinds;
   bool simple = true; ///< every parameter fits into one slot
-  std::mutex lock;
-  KernelEntry entries[2] = {nullptr, nullptr}; ///< by sanitize
 };
 
 Status NvidiaProgram::check(const LaunchShape &shape) const {
@@ -155,14 +114,6 @@ Status NvidiaProgram::check(const LaunchShape &shape) const {
   return Status::success();
 }
 
-Expected<KernelEntry> NvidiaProgram::entry(bool sanitize) {
-  std::lock_guard guard(lock);
-  if (!entries[sanitize]) {
-    QUERN_ASSIGN_OR_RETURN(entries[sanitize], workshop->jit->compile(image, sanitize));
-  }
-  return entries[sanitize];
-}
-
 Status NvidiaProgram::run(const LaunchShape &shape, std::span<const Argument> arguments,
                           const GlobalMemory &memory, const RunOptions &options, RunCounters &counters,
                           std::vector<Finding> &findings) {
@@ -173,7 +124,7 @@ Status NvidiaProgram::run(const LaunchShape &shape, std::span<const Argument> ar
     return Status::error(Exit::Unsupported, "E-EMULATED-NOT-MODELLED",
                          "kernel `" + image.kernel->name +
                              "` has parameters that do not fit the argument slots");
-  QUERN_ASSIGN_OR_RETURN(KernelEntry code, entry(options.sanitize));
+  QUERN_ASSIGN_OR_RETURN(KernelEntry code, kernel.entry(*workshop->jit, options.sanitize));
   std::vector<std::byte> parameters(image.parameterBytes + 16);
   for (size_t i = 0; i < arguments.size(); ++i)
     std::memcpy(&parameters[image.parameterOffset[i]], &arguments[i].bits,
@@ -253,121 +204,7 @@ Status NvidiaProgram::run(const LaunchShape &shape, std::span<const Argument> ar
     if (result.block != ~0u && (!first || result.block < first->block))
       first = &result;
   }
-  return first ? report(first->fault, first->block, findings) : Status::success();
-}
-
-/// "`ld.global.b32 %r1, [%rd1]` (PTX line 30, kernels/x/tile.mlir:12)"
-std::string NvidiaProgram::placeOf(uint32_t site) const {
-  if (site >= image.sites.size())
-    return "the start of the kernel";
-  const Instruction &instruction = *image.sites[site].instruction;
-  std::string text = "`" + instruction.text + "` (PTX line " + std::to_string(instruction.line);
-  if (instruction.sourceFile < image.module->files.size() &&
-      !image.module->files[instruction.sourceFile].empty())
-    text += ", " + image.module->files[instruction.sourceFile] + ":" + std::to_string(instruction.sourceLine);
-  return text + ")";
-}
-
-Status NvidiaProgram::report(const Fault &fault, uint32_t block, std::vector<Finding> &findings) const {
-  Finding finding;
-  finding.kernel = image.kernel->name;
-  finding.block = block;
-  finding.thread = fault.thread;
-  finding.instruction = placeOf(fault.site);
-  auto hex = [](uint64_t value) {
-    char text[32];
-    std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
-    return std::string(text);
-  };
-  std::string id, sentence,
-      access = std::to_string(fault.bytes) + " bytes at " + fault.text + " address " + hex(fault.address);
-  Exit exit = Exit::Unexpected;
-  switch (fault.kind) {
-  case Fault::OutOfBounds:
-    finding.kind = "out-of-bounds";
-    id = "E-EMULATED-OUT-OF-BOUNDS";
-    sentence = "an access lies outside of every allocation";
-    finding.detail = access;
-    break;
-  case Fault::Misaligned:
-    finding.kind = "misaligned";
-    id = "E-EMULATED-MISALIGNED";
-    sentence = "an access is not aligned to its size";
-    finding.detail = access;
-    break;
-  case Fault::Race:
-    finding.kind = "race";
-    id = "E-EMULATED-RACE";
-    sentence = "two threads access the same shared memory without an order";
-    finding.detail =
-        std::to_string(fault.bytes) + " bytes at shared address " + hex(fault.address) + ": thread " +
-        std::to_string(fault.thread) + (fault.other.kind == Conflict::WriteRead ? " reads" : " writes") +
-        ", thread " + std::to_string(fault.other.thread) +
-        (fault.other.kind == Conflict::ReadWrite ? " reads" : " writes") + " in " + placeOf(fault.other.site);
-    break;
-  case Fault::Uninitialised:
-    finding.kind = "uninitialised";
-    id = "E-EMULATED-UNINITIALISED";
-    sentence = "shared memory is read before anything has written it";
-    finding.detail = std::to_string(fault.bytes) + " bytes at shared address " + hex(fault.address);
-    break;
-  case Fault::Deadlock: {
-    finding.kind = "deadlock";
-    id = "E-EMULATED-DEADLOCK";
-    sentence = "no thread of a block can go on";
-    for (size_t i = 0; i < fault.waiters.size(); ++i) {
-      if (fault.waiters[i] != '@') {
-        finding.detail += fault.waiters[i];
-        continue;
-      }
-      size_t end = fault.waiters.find('@', i + 1);
-      finding.detail += placeOf(static_cast<uint32_t>(std::stoul(fault.waiters.substr(i + 1, end - i - 1))));
-      i = end;
-    }
-    break;
-  }
-  case Fault::Divergence:
-    finding.kind = "divergence";
-    id = "E-EMULATED-DIVERGENCE";
-    sentence = fault.text;
-    if (fault.other.kind != Conflict::None)
-      finding.detail = "the other side is " + placeOf(fault.other.site);
-    break;
-  case Fault::NotModelled:
-    exit = Exit::Unsupported;
-    id = "E-EMULATED-NOT-MODELLED";
-    sentence = "an instruction is not modelled";
-    break;
-  case Fault::Trap:
-    finding.kind = "trap";
-    id = "E-EMULATED-TRAP";
-    sentence = "the kernel has trapped";
-    break;
-  case Fault::StepLimit:
-  case Fault::Stopped:
-  case Fault::None:
-    finding.kind = "endless";
-    id = "E-EMULATED-STEP-LIMIT";
-    sentence = "a thread does not end within the step limit";
-    break;
-  case Fault::StackDepth:
-    finding.kind = "stack";
-    id = "E-EMULATED-STACK";
-    sentence = "calls are nested too deeply or local memory is used up";
-    break;
-  case Fault::BadOperand:
-    finding.kind = "operand";
-    id = "E-EMULATED-OPERAND";
-    sentence = fault.text;
-    break;
-  }
-  if (!finding.kind.empty())
-    findings.push_back(finding);
-  std::string cause = "kernel `" + finding.kernel + "`, block " + std::to_string(block) + ", thread " +
-                      std::to_string(fault.thread) + ", " + finding.instruction;
-  if (!finding.detail.empty())
-    cause += ": " + finding.detail;
-  return Status::error(exit, id, sentence).cause(cause);
+  return first ? report(first->fault, first->block, image, findings) : Status::success();
 }
 
 class NvidiaMachine : public Machine {
@@ -378,18 +215,35 @@ public:
     std::string_view text(reinterpret_cast<const char *>(code.data()), code.size());
     while (!text.empty() && text.back() == '\0')
       text.remove_suffix(1);
-    auto loaded = std::make_shared<LoadedModule>();
-    QUERN_ASSIGN_OR_RETURN(loaded->ptx, parsePtx(text));
-    QUERN_RETURN_IF_ERROR(checkTarget(loaded->ptx->target));
-    QUERN_RETURN_IF_ERROR(placeVariables(*loaded));
+    QUERN_ASSIGN_OR_RETURN(std::shared_ptr<LoadedModule> loaded, loadOnce(text));
+    QUERN_RETURN_IF_ERROR(checkTarget(loaded->ptx().target));
     std::map<std::string, std::unique_ptr<Program>> programs;
-    for (const auto &function : loaded->ptx->functions)
-      if (function->isEntry && function->isDefined)
-        programs[function->name] = std::make_unique<NvidiaProgram>(workshop, loaded, *function);
+    for (const auto &[name, kernel] : loaded->kernels())
+      programs[name] = std::make_unique<NvidiaProgram>(workshop, loaded, *kernel);
     return programs;
   }
 
 private:
+  /// The module of |text|, the one that is there if it was loaded lately.
+  Expected<std::shared_ptr<LoadedModule>> loadOnce(std::string_view text) {
+    constexpr size_t kept = 64;
+    std::lock_guard guard(workshop->lock);
+    auto &recent = workshop->recent;
+    for (auto &entry : recent)
+      if (entry.first == text) {
+        std::rotate(recent.begin() + (&entry - recent.data()), recent.begin() + (&entry - recent.data()) + 1,
+                    recent.end());
+        return recent.back().second;
+      }
+    QUERN_ASSIGN_OR_RETURN(std::shared_ptr<LoadedModule> loaded, LoadedModule::load(text));
+    if (!loaded->hasVariables()) {
+      if (recent.size() == kept)
+        recent.erase(recent.begin());
+      recent.emplace_back(std::string(text), loaded);
+    }
+    return loaded;
+  }
+
   /// Code for "sm_90a" runs on sm_90 alone; plain code also on everything newer (PTX ISA 11.1.2, ".target").
   Status checkTarget(const std::string &wanted) const {
     std::string have = workshop->facts.name;

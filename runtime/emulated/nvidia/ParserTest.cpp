@@ -3,6 +3,7 @@
 #include "runtime/emulated/nvidia/PtxParser.h"
 #include "runtime/emulated/nvidia/PtxTest.h"
 
+#include <cctype>
 #include <fstream>
 #include <random>
 #include <sstream>
@@ -145,6 +146,52 @@ TEST(Parser, ChangedTextNeverCrashes) {
     }
     (void)parsePtx(text);
   }
+}
+
+/// Words of a real module exchanged for each other: what still loads runs, or ends with an error.
+TEST(Parser, ExchangedWordsNeverCrash) {
+  std::ifstream file(QUERN_SOURCE_DIR "/runtime/emulated/nvidia/testdata/programs.ptx");
+  std::stringstream stream;
+  stream << file.rdbuf();
+  const std::string whole = stream.str();
+  auto inWord = [&](size_t i) {
+    return i < whole.size() &&
+           (std::isalnum(static_cast<unsigned char>(whole[i])) || std::strchr("%._$", whole[i]));
+  };
+  std::vector<std::string> words;
+  std::vector<size_t> places;
+  for (size_t i = 0; i < whole.size(); ++i)
+    if (inWord(i)) {
+      size_t begin = i;
+      while (inWord(i))
+        ++i;
+      places.push_back(begin);
+      words.push_back(whole.substr(begin, i - begin));
+    }
+  size_t loaded = 0;
+  for (uint32_t seed = 0; seed < 60; ++seed) {
+    std::mt19937 random(seed);
+    std::string text = whole;
+    size_t at = random() % words.size();
+    text.replace(places[at], words[at].size(), words[random() % words.size()]);
+    Gpu gpu("nvidia:sm_90a", RunOptions{.workers = 1, .stepLimit = 200000});
+    auto module = gpu.device->load(std::as_bytes(std::span(text)));
+    if (!module.ok())
+      continue;
+    ++loaded;
+    auto buffer = gpu.buffer(std::vector<uint32_t>(1024, 7));
+    for (auto [name, pointers] :
+         {std::pair{"block_sum", 2u}, {"softmax", 2u}, {"histogram", 2u}, {"local_array", 1u}}) {
+      auto kernel = (*module)->kernel(name);
+      std::vector<Argument> arguments(pointers, pointerTo(*buffer));
+      arguments.push_back(i32(100));
+      LaunchShape shape;
+      shape.threads = 64;
+      if (kernel.ok() && gpu.device->launch(**kernel, shape, arguments).ok())
+        EXPECT_NE(gpu.device->synchronize().exit(), Exit::CompileFailed);
+    }
+  }
+  EXPECT_GT(loaded, 20u);
 }
 
 } // namespace

@@ -150,6 +150,12 @@ bool FunctionTranslator::dispatch() {
   for (const std::string &modifier : current->modifiers)
     if (!numberType(modifier) && !isCacheHint(modifier) && !isOneOf(modifier, it->second.words))
       return false;
+  // Only a few instructions write pairs and vectors; a scalar one must not drop its result.
+  const Operand::Kind first = operands().empty() ? Operand::Sink : operand(0).kind;
+  if (first == Operand::Pair && !isOneOf(current->opcode, "setp shfl match elect lop3"))
+    return false;
+  if (first == Operand::Vector && !isOneOf(current->opcode, "mov ld ldu atom"))
+    return false;
   return (this->*it->second.handler)();
 }
 

@@ -46,9 +46,14 @@ public:
   /// The key's value; null where it is absent and optional.
   Expected<Value> read(const Scope &scope) {
     std::optional<JsonRef> at;
-    for (const std::string &path : key.paths)
-      if (!at)
-        at = findPath(root, path);
+    for (const std::string &path : key.paths) {
+      std::optional<JsonRef> found = findPath(root, path);
+      if (at && found && !(at->value() == found->value()) &&
+          !(at->value().isNumber() && found->value().isNumber() &&
+            at->value().number() == found->value().number()))
+        return found->error("E-CONFIG-CONTRADICTION", "differs from " + at->where());
+      at = at ? at : found;
+    }
     if (!at)
       return absent(scope);
     QUERN_ASSIGN_OR_RETURN(Value value, typed(*at));

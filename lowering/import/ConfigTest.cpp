@@ -115,6 +115,16 @@ TEST(Config, Contradictions) {
   EXPECT_EQ(read(config).error().id(), "E-CONFIG-CONTRADICTION");
 }
 
+TEST(Config, OneKeyInTwoPlacesMustAgree) {
+  auto theta = [](const std::string &value) {
+    return changed("distill_7b", "rope_parameters",
+                   R"({"rope_type": "default", "rope_theta": )" + value + "}");
+  };
+  EXPECT_EQ(theta("10000"), "ok");
+  EXPECT_EQ(theta("10000.0"), "ok");
+  EXPECT_EQ(theta("500000"), "E-CONFIG-CONTRADICTION 3");
+}
+
 TEST(Config, ClosedSets) {
   EXPECT_EQ(changed("v3", "hidden_act", "\"gelu\""), "E-CONFIG-VALUE 4");
   EXPECT_EQ(changed("v3", "topk_method", "\"random\""), "E-CONFIG-VALUE 4");

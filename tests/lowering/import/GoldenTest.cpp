@@ -8,7 +8,13 @@
 //===----------------------------------------------------------------------===//
 #include "Oracle.h"
 
+#include "support/ScratchDirectory.h"
+
 #include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
 
 using namespace quern;
 using namespace quern::testing;
@@ -186,6 +192,78 @@ TEST_P(Golden, EveryTensorMatters) {
       EXPECT_GT(wideDistance(*damaged, all, kWide), kWide)
           << name << (bytes == &zeros ? " zeroed" : " reversed");
     }
+  }
+}
+
+/// |config| with the member |outer| (or |outer|.|inner|) replaced.
+Json withEntry(const Json &config, const std::string &outer, const std::string &inner, const Json &value) {
+  Json changed = config;
+  if (inner.empty()) {
+    changed.set(outer, value);
+  } else {
+    Json object = *config.find(outer);
+    object.set(inner, value);
+    changed.set(outer, object);
+  }
+  return changed;
+}
+
+/// Another value of the same kind, far enough to be seen; nothing for kinds that are not changed.
+std::optional<Json> another(const Json &value) {
+  if (value.isBool())
+    return Json(!value.boolean());
+  if (value.isString())
+    return Json("nonsense");
+  if (value.isInt())
+    return Json(2 * value.integer() + 1);
+  if (value.isNumber())
+    return Json(value.number() * (value.number() < 1e-3 ? 1000 : 1.37));
+  return std::nullopt;
+}
+
+TEST_P(Golden, EveryConfigurationEntryMatters) {
+  // Each entry, changed alone, changes the logits, is refused, or is one that says nothing about the forward
+  // pass.
+  std::set<std::string> harmless = {
+      "bos_token_id", "eos_token_id",         "pad_token_id",           "torch_dtype",
+      "dtype",        "transformers_version", "max_position_embeddings"};
+  Expected<JsonDocument> idle =
+      readJsonFile(std::string(QUERN_SOURCE_DIR) + "/tests/lowering/import/idle_entries.json");
+  ASSERT_TRUE(idle.ok()) << idle.error().message();
+  if (const Json *entries = idle->value().find(GetParam()))
+    for (const Json::Member &member : entries->members())
+      harmless.insert(member.key);
+  Expected<JsonDocument> document = import::readConfigFile(directory());
+  ASSERT_TRUE(document.ok());
+  const Json &config = document->value();
+  ScratchDirectory scratch;
+  for (const auto &entry : std::filesystem::directory_iterator(directory()))
+    if (entry.path().filename().string().starts_with("model"))
+      std::filesystem::create_symlink(entry.path(), scratch / entry.path().filename().string());
+  std::vector<GoldenCase> all = cases();
+  auto matters = [&](const Json &changed) {
+    std::ofstream(scratch / "config.json") << writeJson(changed);
+    Expected<std::unique_ptr<Oracle>> oracle = Oracle::open(scratch.path(), {.wide = true, .change = {}});
+    return !oracle.ok() || wideDistance(**oracle, all, kWide) > kWide;
+  };
+  ASSERT_FALSE(matters(config));
+  Expected<import::ImportedModel> model = import::readModel(directory());
+  ASSERT_TRUE(model.ok());
+  std::string notes;
+  for (const std::string &note : model->config().notes)
+    notes += note + "\n";
+  for (const Json::Member &member : config.members()) {
+    if (harmless.contains(member.key) || notes.find("`" + member.key + "`") != std::string::npos)
+      continue;
+    std::vector<std::pair<std::string, Json>> entries = {{"", member.value}};
+    if (member.value.isObject()) {
+      entries.clear();
+      for (const Json::Member &inner : member.value.members())
+        entries.emplace_back(inner.key, inner.value);
+    }
+    for (const auto &[inner, value] : entries)
+      if (std::optional<Json> other = another(value); other && !harmless.contains(inner))
+        EXPECT_TRUE(matters(withEntry(config, member.key, inner, *other))) << member.key << " " << inner;
   }
 }
 

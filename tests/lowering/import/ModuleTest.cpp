@@ -144,6 +144,7 @@ TEST(ConfigurationAlone, OddValuesAreErrorsNeverCrashes) {
                                         "{}",
                                         "{\"type\": \"yarn\"}"};
   int accepted = 0, refused = 0;
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   for (const char *name : {"v3", "v2", "a3b_30b", "distill_8b", "distill_7b", "moe_8x7b"}) {
     Expected<JsonDocument> document = import::readConfigFile(modelDirectory(std::string("configs/") + name));
     ASSERT_TRUE(document.ok());
@@ -154,7 +155,6 @@ TEST(ConfigurationAlone, OddValuesAreErrorsNeverCrashes) {
         Json changed = base;
         changed.set(member.key, parseJson(text)->value());
         std::ofstream(scratch / "config.json") << writeJson(changed);
-        mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
         auto module = import::importModel(scratch.path(), context);
         if (module.ok()) {
           ++accepted;

@@ -154,7 +154,8 @@ struct Regex::Compiled {
 
 struct Regex::Scratch::State {
   MatchContext context{pcre2_match_context_create(nullptr)};
-  JitStack jitStack{pcre2_jit_stack_create(32 << 10, jitStackBytes, nullptr)};
+  JitStack
+      jitStack; ///< made when a search does not get along with the machine stack's 32 KB that PCRE2 takes
   MatchData match{pcre2_match_data_create(1, nullptr)};
   std::vector<uint8_t> subject;
 };
@@ -164,8 +165,6 @@ Regex::Scratch::Scratch() : state(std::make_unique<State>()) {
     return;
   pcre2_set_depth_limit(state->context.get(), depthLimit);
   pcre2_set_heap_limit(state->context.get(), heapLimitKilobytes);
-  if (state->jitStack)
-    pcre2_jit_stack_assign(state->context.get(), nullptr, state->jitStack.get());
 }
 Regex::Scratch::~Scratch() = default;
 
@@ -219,6 +218,11 @@ Status Regex::findAll(std::u32string_view text, Scratch &scratch, std::vector<Te
   while (start <= text.size()) {
     int found = pcre2_match(compiled->code.get(), state.subject.data(), text.size(), start, 0,
                             state.match.get(), state.context.get());
+    if (found == PCRE2_ERROR_JIT_STACKLIMIT && !state.jitStack) {
+      state.jitStack.reset(pcre2_jit_stack_create(64 << 10, jitStackBytes, nullptr));
+      pcre2_jit_stack_assign(state.context.get(), nullptr, state.jitStack.get());
+      continue;
+    }
     if (found == PCRE2_ERROR_NOMATCH)
       return Status::success();
     if (found < 0) {

@@ -138,6 +138,9 @@ TEST(TokenizerRulesTest, DecodesIdsInGapsToNothingAndRefusesOthers) {
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().id(), "E-TOKEN-ID-RANGE");
   EXPECT_EQ(refused.error().exit(), Exit::Usage);
+  Expected<Ids> tooLong = tokenizer.encode({"x", (size_t(1) << 30) + 1}); // refused by its length, not read
+  ASSERT_FALSE(tooLong.ok());
+  EXPECT_EQ(tooLong.error().id(), "E-TEXT-TOO-LONG");
   EXPECT_EQ(tokenizer.token(300), "<end>");
   EXPECT_TRUE(tokenizer.isSpecial(300));
   EXPECT_FALSE(tokenizer.isSpecial(301));

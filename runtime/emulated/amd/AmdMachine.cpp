@@ -290,6 +290,16 @@ Status AmdProgram::run(const LaunchShape &shape, std::span<const Argument> argum
   // A kernel with a stack of unknown size gets a generous one.
   uint32_t privateBytes = (kernel.privateBytes + (kernel.usesDynamicStack ? 65536 : 0) + 15) / 16 * 16;
   uint32_t localBytes = kernel.localBytes + shape.sharedBytes;
+  // What the code names, and what the descriptor allots (registers with computed numbers): COMPUTE_PGM_RSRC1
+  // 5:0 in units of 8, before gfx10 with the accumulation registers from RSRC3 5:0 in units of 4 on.
+  unsigned allotted = ((kernel.resource1 & 63) + 1) * 8, rows = loaded->code.vectorRows;
+  if (target.isGfx9()) {
+    unsigned vectors = ((kernel.resource3 & 63) + 1) * 4;
+    rows = std::max(rows, allotted > vectors ? kAccumulationBase + allotted - vectors : allotted);
+  } else {
+    rows = std::max(rows, allotted);
+  }
+  rows = std::min(rows, kVectorRows);
 
   std::atomic<uint32_t> nextBlock{0};
   std::atomic<bool> stop{false};
@@ -308,7 +318,7 @@ Status AmdProgram::run(const LaunchShape &shape, std::span<const Argument> argum
       scratch.assign(size_t(privateBytes) * target.waveSize * waves + 64, 0xCB);
       uint64_t scratchBase = (reinterpret_cast<uint64_t>(scratch.data()) + 63) / 64 * 64;
       for (unsigned number = 0; number < waves; ++number) {
-        auto wave = std::make_unique<Wave>(block, target, number);
+        auto wave = std::make_unique<Wave>(block, target, number, rows);
         wave->scratchBytesPerLane = privateBytes;
         wave->scratchBase = scratchBase + uint64_t(number) * privateBytes * target.waveSize;
         startWave(*wave, shape, launchMemory, number * target.waveSize);

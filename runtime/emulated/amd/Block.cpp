@@ -102,6 +102,25 @@ bool Block::allSignalled() const {
   return any;
 }
 
+/// An instruction under s_set_gpr_idx_on: M0 7:0 is added to the register numbers that M0 15:12 selects
+/// (sources 0 to 2, then the destination). CDNA3 manual, "VGPR indexing".
+static void runIndexed(Wave &wave, const Instruction &in) {
+  Instruction moved = in;
+  uint32_t m0 = wave.scalars[scalar::M0], offset = m0 & 0xff;
+  for (unsigned i = 0; i < moved.operandCount; ++i) {
+    unsigned bit = i < moved.destinations ? 3 : i - moved.destinations;
+    Operand &op = moved.operands[i];
+    if (op.kind != OperandKind::Vector || bit > 3 || !(m0 >> (12 + bit) & 1))
+      continue;
+    op.index = uint16_t(op.index + offset);
+    if (op.index + op.dwords > wave.rowCount()) {
+      wave.fault("out-of-bounds", "register number past the end of the file, M0 = " + std::to_string(m0));
+      return;
+    }
+  }
+  in.handler(wave, moved);
+}
+
 /// Runs one turn of the wave. False when the block must stop.
 bool Block::step(Wave &wave) {
   const std::vector<Instruction> &code = *launch.code;
@@ -118,7 +137,10 @@ bool Block::step(Wave &wave) {
     ++wave.instructions;
     if (in.unit == Unit::Vector || in.unit == Unit::Local || in.unit == Unit::Memory)
       wave.laneInstructions += unsigned(std::popcount(wave.mask(scalar::Exec)));
-    in.handler(wave, in);
+    if (wave.indexing && in.unit == Unit::Vector) [[unlikely]]
+      runIndexed(wave, in);
+    else
+      in.handler(wave, in);
     if (wave.instructions >= limit && wave.signal == Signal::None)
       wave.signal = Signal::Pause;
   }

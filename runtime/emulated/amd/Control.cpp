@@ -200,6 +200,23 @@ void denormalMode(Wave &wave, const Instruction &in) {
   setModeBits(wave.mode, (modeBits(wave.mode) & ~0xf0u) | (lastConstant(in) & 15) << 4);
 }
 
+//===-- relative register numbers (gfx9) --------------------------------------------===//
+
+void indexOn(Wave &wave, const Instruction &in) {
+  uint32_t &m0 = wave.scalars[scalar::M0];
+  m0 = (m0 & ~0xf0ffu) | (wave.read32(in.operands[0]) & 0xff) | (in.immediate & 15) << 12;
+  wave.indexing = true;
+}
+void indexOff(Wave &wave, const Instruction &) { wave.indexing = false; }
+void indexValue(Wave &wave, const Instruction &in) {
+  uint32_t &m0 = wave.scalars[scalar::M0];
+  m0 = (m0 & ~0xffu) | (wave.read32(in.operands[0]) & 0xff);
+}
+void indexMode(Wave &wave, const Instruction &in) {
+  uint32_t &m0 = wave.scalars[scalar::M0];
+  m0 = (m0 & ~0xf000u) | (in.immediate & 15) << 12;
+}
+
 void trap(Wave &wave, const Instruction &) { wave.fault("trap", "the program stops itself"); }
 
 /// s_memtime and its kin: a clock that advances with the wave.
@@ -293,8 +310,12 @@ void HandlerTable::addControl() {
   add("s_getreg_b32", control(getRegister, 1));
   add("s_round_mode", control(roundMode));
   add("s_denorm_mode", control(denormalMode));
+  add("s_set_gpr_idx_on", control(indexOn));
+  add("s_set_gpr_idx_off", control(indexOff));
+  add("s_set_gpr_idx_idx", control(indexValue));
+  add("s_set_gpr_idx_mode", control(indexMode));
   add("s_trap", control(trap));
-  add({"s_memtime", "s_memrealtime", "s_sendmsg_rtn_b64"}, control(clock, 1));
+  add({"s_memtime", "s_memrealtime", "s_sendmsg_rtn_b64", "s_get_shader_cycles_u64"}, control(clock, 1));
 }
 
 } // namespace quern::runtime::emulated::amd

@@ -124,6 +124,12 @@ void HandlerTable::addConversions() {
       op<[](float a, float b) { return normalized<i16>(a) | normalized<i16>(b) << 16; }>());
   add({"v_cvt_pknorm_u16_f32", "v_cvt_pk_norm_u16_f32"},
       op<[](float a, float b) { return normalized<u16>(a) | normalized<u16>(b) << 16; }>());
+  add("v_cvt_norm_i16_f16", op<[](Half a) { return u16(normalized<i16>(a.value)); }>());
+  add("v_cvt_norm_u16_f16", op<[](Half a) { return u16(normalized<u16>(a.value)); }>());
+  add({"v_cvt_pknorm_i16_f16", "v_cvt_pk_norm_i16_f16"},
+      op<[](Half a, Half b) { return normalized<i16>(a.value) | normalized<i16>(b.value) << 16; }>());
+  add({"v_cvt_pknorm_u16_f16", "v_cvt_pk_norm_u16_f16"},
+      op<[](Half a, Half b) { return normalized<u16>(a.value) | normalized<u16>(b.value) << 16; }>());
   add("v_cvt_pk_u16_u32", op<[](u32 a, u32 b) { return std::min(a, 65535u) | std::min(b, 65535u) << 16; }>());
   add("v_cvt_pk_i16_i32",
       op<[](i32 a, i32 b) { return low16(std::clamp(a, -32768, 32767), std::clamp(b, -32768, 32767)); }>());

@@ -19,6 +19,7 @@
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include <algorithm>
 #include <mutex>
 
 namespace quern::runtime::emulated::amd {
@@ -110,6 +111,10 @@ Expected<DecodedCode> decode(const TargetFacts &target, std::span<const uint8_t>
       for (int shift = 28; shift >= 0; shift -= 4)
         in.text += digits[word >> shift & 15];
     }
+    for (const Instruction *part = &in; part; part = part->second.get())
+      for (const Operand &op : part->operands)
+        if (op.kind == OperandKind::Vector)
+          result.vectorRows = std::max(result.vectorRows, unsigned(op.index) + op.dwords);
     in.address = address + offset;
     result.indexByDword[offset / 4] = int32_t(result.instructions.size());
     in.next = uint32_t(result.instructions.size() + 1);

@@ -20,6 +20,7 @@ namespace quern::runtime::emulated::amd {
 
 struct DecodedCode {
   std::vector<Instruction> instructions;
+  unsigned vectorRows = 1;           ///< rows of the vector file that the instructions name
   std::vector<int32_t> indexByDword; ///< per dword of the section: the instruction that starts there, or -1
 };
 

@@ -268,6 +268,36 @@ use:
   %q1 = getelementptr [8 x i32], ptr addrspace(5) %p, i32 0, i32 %k1
   %w = load volatile i32, ptr addrspace(5) %q1
   %r = add i32 %w, %k0)");
+  // Registers with a computed number: the same for all lanes of a wave, and different ones.
+  std::string vector;
+  for (unsigned i = 0; i < 16; ++i) {
+    std::string k = std::to_string(i);
+    vector += "%m" + k + " = mul i32 %b, " + std::to_string(i * 77 + 1) + "\n%e" + k + " = xor i32 %m" + k +
+              ", %c\n%v" + std::to_string(i + 1) + " = insertelement <16 x i32> " +
+              (i ? "%v" + k : std::string("poison")) + ", i32 %e" + k + ", i32 " + k + "\n";
+  }
+  add("vector_element_by_number", "i32",
+      vector + "%k = and i32 %a, 15\n%r = extractelement <16 x i32> %v16, i32 %k");
+  add("vector_element_replaced", "i32",
+      vector +
+          "%k = and i32 %a, 15\n%w = insertelement <16 x i32> %v16, i32 %a, i32 %k\n%j = and i32 %b, 15\n"
+          "%x = extractelement <16 x i32> %w, i32 %j\n%y = extractelement <16 x i32> %w, i32 %k\n%r = add "
+          "i32 %x, %y");
+  add("vector_element_in_a_uniform_loop", "i32", vector + R"(br label %loop
+loop:
+  %i = phi i32 [3, %entry], [%i1, %loop]
+  %s = phi i32 [0, %entry], [%s1, %loop]
+  %w = phi <16 x i32> [%v16, %entry], [%w1, %loop]
+  %x = extractelement <16 x i32> %w, i32 %i
+  %s3 = mul i32 %s, 3
+  %s1 = add i32 %s3, %x
+  %i2 = add i32 %i, 5
+  %i1 = and i32 %i2, 15
+  %w1 = insertelement <16 x i32> %w, i32 %s1, i32 %i1
+  %end = icmp eq i32 %i1, 3
+  br i1 %end, label %exit, label %loop
+exit:
+  %r = add i32 %s1, %a)");
   return list;
 }
 

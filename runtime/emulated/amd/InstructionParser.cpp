@@ -522,6 +522,12 @@ Instruction parseSingle(const TargetFacts &target, string_view text, int64_t imm
     }
     if (part.starts_with("sendmsg("))
       continue;
+    if (part.starts_with("gpr_idx(")) {
+      static constexpr string_view kinds[] = {"SRC0", "SRC1", "SRC2", "DST"};
+      for (unsigned bit = 0; bit < 4; ++bit)
+        in.immediate |= uint32_t(part.find(kinds[bit]) != string_view::npos) << bit;
+      continue;
+    }
     if (part.starts_with("scope:") || part.starts_with("th:")) // without operands, hints stand first
       continue;
     if (in.operandCount == in.operands.size()) {

@@ -110,6 +110,25 @@ void bitop3(Wave &wave, const Instruction &in, bool sixteen) {
   writeResult<u32>(wave, in, out, activeLanes(wave, in));
 }
 
+/// v_movrel*: register numbers relative to M0; |Split|: source by M0 9:0, destination by M0 25:16.
+template <bool Source, bool Destination, bool Split = false>
+void moveRelative(Wave &wave, const Instruction &in) {
+  u32 m0 = wave.scalars[scalar::M0], buffer[kMaxLanes];
+  Instruction moved = in;
+  if (Source && moved.operands[1].kind == OperandKind::Vector)
+    moved.operands[1].index = uint16_t(moved.operands[1].index + (Split ? m0 & 0x3ff : m0));
+  if (Destination)
+    moved.operands[0].index = uint16_t(moved.operands[0].index + (Split ? m0 >> 16 & 0x3ff : m0));
+  bool sourceMissing =
+      in.operands[1].kind == OperandKind::Vector && moved.operands[1].index >= wave.rowCount();
+  if (moved.operands[0].index >= wave.rowCount() || sourceMissing) {
+    wave.fault("out-of-bounds", "register number past the end of the file, M0 = " + std::to_string(m0));
+    return;
+  }
+  const u32 *row = fetch<u32>(wave, moved, 1, buffer);
+  writeRow(wave, moved.operands[0], 0, row, activeLanes(wave, in));
+}
+
 /// v_swap_b32: both operands are written.
 void swap32(Wave &wave, const Instruction &in) {
   u32 a[kMaxLanes], b[kMaxLanes];
@@ -132,6 +151,12 @@ void HandlerTable::addVectorInteger() {
   add("v_not_b16", op<[](u16 a) { return u16(~a); }>());
   add("v_cndmask_b32", op<[](u32 a, u32 b, Lanes c) { return c.bit ? b : a; }>());
   add("v_cndmask_b16", op<[](u16 a, u16 b, Lanes c) { return c.bit ? b : a; }>());
+  add("v_movrels_b32", {moveRelative<true, false>});
+  add("v_movreld_b32", {moveRelative<false, true>});
+  add("v_movrelsd_b32", {moveRelative<true, true>});
+  add("v_movrelsd_2_b32", {moveRelative<true, true, true>});
+  // A step of a linear feedback shift register.
+  add("v_prng_b32", op<[](u32 a) { return (a << 1) ^ (a >> 31 ? 197u : 0u); }>());
   add("v_swap_b32", {swap32, Unit::Vector, 2, false, 0});
 
   // Addition and subtraction.

@@ -14,9 +14,9 @@
 
 namespace quern::runtime::emulated::amd {
 
-Wave::Wave(Block &block, const TargetFacts &target, unsigned number)
+Wave::Wave(Block &block, const TargetFacts &target, unsigned number, unsigned rows)
     : block(block), target(target), width(target.waveSize), number(number),
-      vectors(size_t(kVectorRows) * target.waveSize, 0xCBCBCBCBu) {
+      vectors(size_t(rows) * target.waveSize, 0xCBCBCBCBu) {
   std::fill(std::begin(scalars), std::begin(scalars) + scalar::Ttmp0, 0xCBCBCBCBu);
   masksFor = 1;
   laneMasks(0);

@@ -51,7 +51,8 @@ enum class Signal : uint8_t { None, Barrier, Ended, Fault, Pause };
 
 class Wave {
 public:
-  Wave(Block &block, const TargetFacts &target, unsigned number);
+  /// |rows|: vector registers that the code names (accumulation registers count from 256).
+  Wave(Block &block, const TargetFacts &target, unsigned number, unsigned rows);
 
   Block &block;
   const TargetFacts &target;
@@ -61,6 +62,7 @@ public:
   uint32_t current = 0;  ///< index of the instruction being executed
   Signal signal = Signal::None;
   bool scc = false;
+  bool indexing = false; ///< s_set_gpr_idx_on: vector register numbers are relative to M0
   Mode mode;
   uint64_t initialExec = 0; ///< lanes that exist
   uint64_t instructions = 0, laneInstructions = 0;
@@ -71,6 +73,7 @@ public:
   uint32_t barrierSignals = 0, barrierWaits = 0; ///< barrier phases that this wave has signalled, and passed
 
   // --- registers
+  unsigned rowCount() const { return unsigned(vectors.size() / width); }
   uint32_t *row(unsigned index) { return &vectors[size_t(index) * width]; }
   uint64_t exec() const { return wide(scalar::Exec); }
   uint64_t wide(unsigned index) const { return scalars[index] | uint64_t(scalars[index + 1]) << 32; }

@@ -3,6 +3,7 @@
 #include "dialects/model/Model.h"
 #include "lowering/KernelCache.h"
 #include "lowering/WeightsOutput.h"
+#include "lowering/WorkerPool.h"
 #include "lowering/import/Import.h"
 #include "lowering/import/MemoryPlan.h"
 #include "lowering/model_to_tile/ModelToTile.h"
@@ -181,7 +182,10 @@ private:
     std::atomic<unsigned> compiled = 0, cached = 0;
     std::mutex errorMutex;
     Status error = Status::success();
-    auto work = [&] {
+    unsigned threads = options.jobs ? options.jobs : std::max(1u, std::thread::hardware_concurrency());
+    threads = unsigned(std::min<size_t>(threads, std::max<size_t>(jobs.size(), 1)));
+    WorkerPool pool(options.workerProgram, threads);
+    auto work = [&](unsigned slot) {
       for (size_t i; (i = next++) < jobs.size();) {
         TargetBuild &build = builds[jobs[i].build];
         const KernelRequest &request = build.lowered.requests[jobs[i].kernel];
@@ -190,7 +194,7 @@ private:
           ++cached;
         } else {
           Lap own;
-          Expected<CompiledKernel> fresh = compileKernel(request, build.target, kernelOptions);
+          Expected<CompiledKernel> fresh = pool.compile(slot, request, build.target, kernelOptions);
           if (!fresh.ok()) {
             std::lock_guard<std::mutex> lock(errorMutex);
             if (error.ok())
@@ -206,11 +210,10 @@ private:
         progress.add(1);
       }
     };
-    unsigned threads = options.jobs ? options.jobs : std::max(1u, std::thread::hardware_concurrency());
     std::vector<std::thread> workers;
-    for (unsigned t = 1; t < threads && t < jobs.size(); ++t)
-      workers.emplace_back(work);
-    work();
+    for (unsigned t = 1; t < threads; ++t)
+      workers.emplace_back(work, t);
+    work(0);
     for (std::thread &worker : workers)
       worker.join();
     QUERN_RETURN_IF_ERROR(std::move(error));

@@ -44,6 +44,7 @@ struct CompileOptions {
   uint64_t seed = 0;                ///< of random weights
   std::string precision = "auto";   ///< "auto", "fp8", "fp8-weights" or "bf16"
   unsigned jobs = 0;                ///< kernels compiled at one time; 0 for one per core
+  std::string workerProgram;        ///< program whose processes generate code; empty: this process does (WorkerPool.h)
   bool useCache = true;             ///< read and write compiled kernels in the cache directory
   std::string dumpTo;               ///< directory that receives the text of every phase
   Phase stopAfter = Phase::Code;

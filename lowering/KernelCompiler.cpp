@@ -32,6 +32,9 @@ std::string KernelRequest::text() const {
       char digits[40];
       std::snprintf(digits, sizeof digits, "%.17g", *real);
       text += digits;
+      // So that it reads back as a real number.
+      if (std::string_view(digits).find_first_of(".en") == std::string_view::npos)
+        text += ".0";
     } else {
       text += std::get<std::string>(value);
     }

@@ -53,6 +53,7 @@ VerbBody addCompileVerb(CLI::App &app) {
                        : *weights == "random" ? lowering::WeightsMode::Random
                                               : lowering::WeightsMode::Embed;
     options->progress = ProgressMode::Auto;
+    options->workerProgram = "/proc/self/exe";
     QUERN_ASSIGN_OR_RETURN(options->stopAfter, lowering::parsePhase(*phase));
     QUERN_ASSIGN_OR_RETURN(lowering::CompileReport report, lowering::compileModel(*options));
     if (!*quiet)

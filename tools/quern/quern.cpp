@@ -1,4 +1,5 @@
 //===- quern.cpp - The program with verbs ---------------------------------===//
+#include "lowering/WorkerPool.h"
 #include "tools/quern/Verb.h"
 
 #include <cstdio>
@@ -7,6 +8,8 @@
 using namespace quern;
 
 int main(int argc, char **argv) {
+  if (argc == 2 && std::string_view(argv[1]) == lowering::compileWorkerArgument)
+    return lowering::runCompileWorker();
   CLI::App app{"Quern: compiles, tunes and runs language models on any hardware"};
   app.require_subcommand(1);
   std::map<std::string, tools::VerbBody> verbs;

@@ -18,9 +18,10 @@ namespace {
 /// may be stored in halves or whole.
 constexpr const char *familyText = R"json({
   "format": 1, "name": "small", "matches": {"model_type": "small"},
-  "config": {"width": {"type": "int"}, "inner": {"type": "int"}, "depth": {"type": "int"}},
+  "config": {"width": {"type": "int"}, "inner": {"type": "int"}, "depth": {"type": "int"},
+    "extra": {"type": "int", "default": 0}},
   "rope": {"main": {"dim": "width", "theta": 10000.0, "layout": "'half'"}},
-  "facts": {"vocabulary": 16, "hidden": "width", "context": 64, "layers": "depth"},
+  "facts": {"vocabulary": 16, "hidden": "width", "context": 64, "layers": "depth", "prediction_layers": "extra"},
   "cache": {"kind": "heads", "heads": 2, "key": "width // 2", "value": "width // 2"},
   "weights": {
     "table": {"shape": [16, "width"], "from": "table", "active": 0},
@@ -33,12 +34,15 @@ constexpr const char *familyText = R"json({
     },
     "down": {"shape": ["width", "inner"], "from": "l.{layer}.down", "quantised": true, "active": 0.5}
   },
-  "ignore": {"*.inv_freq": "computed", "l.{depth}.*": "one layer too many"},
+  "ignore": {"*.inv_freq": "computed", "l.{depth}.*": {"reason": "one layer too many", "when": "extra == 0"}},
   "begin": ["x = embedding(tokens, @table)"],
   "layers": [{"class": "only", "steps": [
     "h = rms_norm(x, weight: @norm, eps: 1e-6)", "h = linear(h, @up)", "h = gated(h, kind: 'silu')",
     "h = linear(h, @down)", "x = add(h, x)"]}],
-  "end": ["last = gather_rows(x)", "logits = linear(last, @head, type: 'f32')"]
+  "end": ["hidden = scale(x, by: 1)", "last = gather_rows(hidden)", "logits = linear(last, @head, type: 'f32')"],
+  "prediction": ["e = embedding(tokens, @table)", "hidden = add(hidden, e)",
+    "hidden = rms_norm(hidden, weight: @norm, eps: 1e-6)", "last = gather_rows(hidden)",
+    "logits = linear(last, @head, type: 'f32')"]
 })json";
 
 constexpr int64_t kWidth = 256, kInner = 128, kDepth = 2;
@@ -227,6 +231,26 @@ TEST_F(CensusOf, Scales) {
     find(tensors, "l.1.b_scale_inv").scale = bad;
     EXPECT_THAT(faults(tensors), ElementsAre("E-TENSOR-SCALE-VALUE 3")) << bad;
   }
+}
+
+TEST_F(CensusOf, APredictionLayerMayBeLeftOutOfACheckpoint) {
+  writeConfig(false);
+  std::string config = *readFile(scratch / "config.json", 4096);
+  ASSERT_TRUE(
+      writeFile(scratch / "config.json", config.substr(0, config.size() - 1) + ", \"extra\": 1}").ok());
+  std::vector<TestTensor> tensors = completeTensors(false);
+  EXPECT_THAT(faults(tensors), ElementsAre());
+  Expected<ImportedModel> without = read();
+  EXPECT_EQ(without->config().predictionLayers, 0);
+  EXPECT_EQ(without->graph().cache.layers, kDepth);
+  EXPECT_THAT(without->census().notes, ElementsAre(HasSubstr("left out")));
+  tensors.push_back({"l.2.norm", ElementType::BF16, {kWidth}});
+  EXPECT_THAT(faults(tensors), ElementsAre());
+  Expected<ImportedModel> with = read();
+  EXPECT_EQ(with->config().predictionLayers, 1);
+  EXPECT_EQ(with->graph().cache.layers, kDepth + 1);
+  EXPECT_EQ(with->census().parameters.prediction, static_cast<uint64_t>(kWidth));
+  EXPECT_EQ(with->census().parameters.total, without->census().parameters.total);
 }
 
 TEST_F(CensusOf, PowerOfTwoScales) {

@@ -2,12 +2,30 @@
 #include "lowering/import/ImportedModel.h"
 
 #include "lowering/import/FamilyLibrary.h"
+#include "lowering/import/WeightShapes.h"
 #include "support/Float8.h"
 
 #include <filesystem>
 
 using namespace quern;
 using namespace quern::import;
+
+namespace {
+
+/// True if |checkpoint| has any tensor of the graph's prediction layers.
+bool hasPredictionTensors(const ModelGraph &graph, const Checkpoint &checkpoint) {
+  for (size_t i = 0; i < graph.predictions.size(); ++i)
+    for (const auto &[name, weight] : graph.predictions[i].list.weights)
+      for (const WeightSource &way : weight.ways)
+        if (weight.perLayer && !forEachTensor(way, static_cast<int64_t>(graph.layers.size() + i),
+                                              [&](const std::string &tensor, const WeightSource &) {
+                                                return checkpoint.find(tensor) == nullptr;
+                                              }))
+          return true;
+  return false;
+}
+
+} // namespace
 
 Expected<ImportedModel> quern::import::readModel(const std::string &directory, const ReadOptions &options) {
   auto content = std::make_unique<ImportedModel::Content>();
@@ -24,8 +42,17 @@ Expected<ImportedModel> quern::import::readModel(const std::string &directory, c
   if (!options.configOnly && isDirectory && Checkpoint::hasWeights(directory)) {
     QUERN_ASSIGN_OR_RETURN(content->checkpoint, Checkpoint::open(directory));
   }
+  bool dropped = content->checkpoint && content->config.predictionLayers > 0 &&
+                 !hasPredictionTensors(content->graph, *content->checkpoint);
+  if (dropped) {
+    content->config.predictionLayers = 0;
+    QUERN_ASSIGN_OR_RETURN(content->graph, resolveGraph(content->family, content->config));
+  }
   QUERN_ASSIGN_OR_RETURN(content->census, takeCensus(content->family, content->config, content->graph,
                                                      content->checkpoint ? &*content->checkpoint : nullptr));
+  if (dropped)
+    content->census.notes.push_back(
+        "the configuration has a prediction layer, the checkpoint does not: left out");
   return ImportedModel(std::move(content));
 }
 

@@ -35,7 +35,7 @@ TEST(Parser, ReadsWhatCompilersWrite) {
 .pragma "nounroll";
 {
   .reg .pred %p<3>;
-  .reg .b32 %r<10>, single;
+  .reg.b32 %r<10>, single;
   .loc 1 7 2
   .loc 1 8 2, function_name $L__info_string0, inlined_at 1 4 1
 /* block
@@ -50,7 +50,7 @@ TEST(Parser, ReadsWhatCompilersWrite) {
   ASSERT_TRUE(parsed.ok()) << parsed.error().message();
   const nvidia::Module &module = **parsed;
   EXPECT_EQ(module.versionMajor, 8u);
-  EXPECT_EQ(module.versionMinor, 7u);
+  EXPECT_EQ(module.versionMinor, 8u);
   EXPECT_EQ(module.target, "sm_100a");
   EXPECT_EQ(module.files.at(1), "a/b.cu");
   ASSERT_EQ(module.variables.size(), 2u);

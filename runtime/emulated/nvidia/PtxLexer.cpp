@@ -95,11 +95,13 @@ private:
 
   Token word() {
     size_t begin = position++;
+    // Directives and types may follow each other without a blank: ".reg.b32".
+    bool isDirective = text[begin] == '.';
     while (position < text.size()) {
       char c = text[position];
       if (isWordPart(c))
         ++position;
-      else if (c == '.' && isWordPart(at(position + 1)))
+      else if (c == '.' && !isDirective && isWordPart(at(position + 1)))
         position += 2;
       else if (c == ':' && at(position + 1) == ':' && isWordPart(at(position + 2)))
         position += 3;

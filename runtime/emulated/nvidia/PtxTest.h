@@ -75,7 +75,7 @@ struct Gpu {
 };
 
 inline std::string ptxHead(const std::string &target = "sm_100a") {
-  return ".version 8.7\n.target " + target + "\n.address_size 64\n";
+  return ".version 8.8\n.target " + target + "\n.address_size 64\n";
 }
 
 using Inputs = std::vector<std::array<uint64_t, 4>>;

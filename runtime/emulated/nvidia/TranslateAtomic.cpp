@@ -74,7 +74,8 @@ bool FunctionTranslator::atomic() {
   bool isFloat = type.kind == NumberType::Float || type.kind == NumberType::BFloat;
   if (isFloat && op != "add" && op != "min" && op != "max")
     return false;
-  if (isFloat && op != "add" && !type.isHalf())
+  // min and max exist for vectors of 16-bit values only.
+  if (isFloat && op != "add" && (!type.isHalf() || lanes == 1))
     return false;
   if (!isFloat && !type.isInteger())
     return false;

@@ -1,8 +1,8 @@
 //===- ByteAlphabet.h - Bytes written as visible characters ---------------===//
 //
 // Byte-level BPE files write each byte as one character: the bytes 0x21-0x7E, 0xA1-0xAC and 0xAE-0xFF as the
-// code points of the same number, the other 68 in ascending order as U+0100 + n. (The alphabet of GPT-2's
-// encoder.)
+// code points of the same number, the other 68 in ascending order as U+0100 + n. (The alphabet of
+// all byte-level files since the first.)
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_RUNTIME_TEXT_BYTEALPHABET_H

@@ -9,7 +9,7 @@
 namespace quern::runtime {
 namespace {
 
-/// What ByteLevel splits with unless the file says `"use_regex": false`: the pattern of GPT-2's encoder.
+/// What ByteLevel splits with unless the file says `"use_regex": false`: the oldest of the common patterns.
 constexpr const char *byteLevelPattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 

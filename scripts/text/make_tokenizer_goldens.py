@@ -5,7 +5,7 @@ For maintainers; build and tests use the committed files. Needs tokenizers 0.23.
 
     venv/bin/python scripts/text/make_tokenizer_goldens.py
 
-Writes under tests/text/: corpus.json (the texts), <pipeline>/tokenizer.json, <pipeline>/expected.json (per text: ids
+Writes under tests/text/: corpus.json (the texts), pipelines.json (their names), <pipeline>/tokenizer.json, <pipeline>/expected.json (per text: ids
 without and with special tokens, decoded text without and with special tokens; what is left out equals what stands
 before it, the first decoded text equals the text) and variants.json (other pre-tokenizers,
 normalizers and decoders put into the same file, and the ids they give).
@@ -70,11 +70,13 @@ def added(normalized):
     return control, plain
 
 
-def train(tokenizer, vocab, byte_alphabet=True, special=(), **options):
+def train(tokenizer, vocab, byte_alphabet=True, special=(), texts=None):
     alphabet = pre_tokenizers.ByteLevel.alphabet() if byte_alphabet else []
     trainer = trainers.BpeTrainer(vocab_size=vocab, min_frequency=2, show_progress=False, initial_alphabet=alphabet,
-                                  special_tokens=list(special), **options)
-    tokenizer.train_from_iterator(corpus.SENTENCES * 2 + corpus.CODE + corpus.EMOJI * 2 + corpus.RUNS + corpus.WHITE_SPACE +
+                                  special_tokens=list(special))
+    # Where the alphabet is that of the texts, leaving texts out leaves characters to the fallback. (The trainer's own
+    # limit of the alphabet chooses among equals by chance.)
+    tokenizer.train_from_iterator(texts * 2 if texts else corpus.SENTENCES * 2 + corpus.CODE + corpus.EMOJI * 2 + corpus.RUNS + corpus.WHITE_SPACE +
                                   corpus.DIGITS, trainer)
 
 
@@ -146,7 +148,8 @@ def mixtral():
     # Trained on words (the family's files have no pre-tokenizer, which would make tokens of whole sentences).
     t.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
     bytes_ = [AddedToken(f"<0x{byte:02X}>", special=False, normalized=False) for byte in range(256)]
-    train(t, 1500, byte_alphabet=False, special=["<unk>", "<s>", "</s>"] + bytes_, limit_alphabet=400)
+    train(t, 1500, byte_alphabet=False, special=["<unk>", "<s>", "</s>"] + bytes_,
+          texts=corpus.SENTENCES[:14] + corpus.SENTENCES[28:29] + corpus.CODE)
     t.pre_tokenizer = None
     data = json.loads(t.to_str())
     data["added_tokens"] = data["added_tokens"][:3]
@@ -162,7 +165,7 @@ def unknowns():
     """No byte fallback, unknown characters not fused, the older form of merges, no decoder."""
     t = Tokenizer(models.BPE(unk_token="<unk>"))
     t.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
-    train(t, 500, byte_alphabet=False, special=["<unk>"], limit_alphabet=150)
+    train(t, 500, byte_alphabet=False, special=["<unk>"], texts=corpus.SENTENCES[:9])
     data = json.loads(t.to_str())
     data["model"]["merges"] = ["#version: 0.2"] + [" ".join(merge) for merge in data["model"]["merges"]]
     # Tokenizers itself reads the headline in merges.txt only.
@@ -234,7 +237,9 @@ def main():
     assert tokenizers.__version__ == "0.23.3", tokenizers.__version__
     texts = corpus.all_texts()
     dump(f"{OUT}/corpus.json", texts)
-    for make in (v3, v2, qwen, llama3, mixtral, unknowns):
+    pipelines = (v3, v2, qwen, llama3, mixtral, unknowns)
+    dump(f"{OUT}/pipelines.json", [make.__name__ for make in pipelines])
+    for make in pipelines:
         made = make()
         tokenizer, written = made if isinstance(made, tuple) else (made, json.loads(made.to_str()))
         dump(f"{OUT}/{make.__name__}/tokenizer.json", written)

@@ -92,8 +92,9 @@ Expected<uint32_t> Sampler::sample(std::span<const float> logits, uint64_t posit
 
   // Softmax weights in f32, drawn in order of the ids, so that the choice does not depend on how the cuts
   // were sorted.
-  std::sort(candidates.begin(), candidates.end(),
-            [](const Candidate &a, const Candidate &b) { return a.id < b.id; });
+  if (options.topK != 0 || options.topP < 1)
+    std::sort(candidates.begin(), candidates.end(),
+              [](const Candidate &a, const Candidate &b) { return a.id < b.id; });
   weights.resize(candidates.size());
   double total = 0;
   for (size_t i = 0; i < candidates.size(); ++i) {

@@ -76,10 +76,11 @@ private:
   /// outside ASCII that fold to ASCII letters (CaseFolding.txt: U+017F to s, U+212A to k). Other letters are
   /// refused.
   Status ignoreCase(CodePointSet &set) const {
-    CodePointSet ascii = CodePointSet::range(0, 0x7F);
-    CodePointSet letters = set.intersected(ascii.complement()).intersected(*propertySet("L"));
-    if (!letters.empty())
-      return unsupported(U"(?i) with letters outside ASCII");
+    if (!set.empty() && set.getEdges().back() > 0x80) {
+      CodePointSet beyond = CodePointSet::range(0x80, lastCodePoint);
+      if (!set.intersected(beyond).intersected(*propertySet("L")).empty())
+        return unsupported(U"(?i) with letters outside ASCII");
+    }
     std::u32string folded;
     for (char32_t lower = U'a'; lower <= U'z'; ++lower)
       if (set.contains(lower) || set.contains(lower - 32)) {

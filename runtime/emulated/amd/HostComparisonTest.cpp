@@ -301,7 +301,12 @@ exit:
   return list;
 }
 
-std::string module(const Case &test, bool host) {
+/// Host: a plain function. Lanes: one element per thread. Scalars: one element per block of one thread, so that all is
+/// uniform and the compiler uses the scalar unit where it can.
+enum class Form { Host, Lanes, Scalars };
+
+std::string module(const Case &test, Form form) {
+  bool host = form == Form::Host;
   std::string t = test.type, ptr = host ? "ptr" : "ptr addrspace(1)",
               body = host && !test.hostBody.empty() ? test.hostBody : test.body;
   std::string text;
@@ -314,12 +319,12 @@ std::string module(const Case &test, bool host) {
     text = "define void @kernel(ptr %pa, ptr %pb, ptr %pc, ptr %pr, i64 %index) {\nentry:\n";
   } else {
     text =
-        "declare i32 @llvm.amdgcn.workitem.id.x()\ndeclare i32 @llvm.amdgcn.workgroup.id.x()\n"
         "define amdgpu_kernel void @kernel(ptr addrspace(1) noalias %pa, ptr addrspace(1) noalias %pb, "
         "ptr addrspace(1) noalias %pc, ptr addrspace(1) noalias %pr, i32 %count) #0 {\nguard:\n"
         "%thread = call i32 @llvm.amdgcn.workitem.id.x()\n%block = call i32 @llvm.amdgcn.workgroup.id.x()\n"
-        "%first = mul i32 %block, 128\n%index32 = add i32 %first, %thread\n%index = zext i32 %index32 to "
-        "i64\n"
+        "%first = mul i32 %block, 128\n%lane32 = add i32 %first, %thread\n%index32 = " +
+        std::string(form == Form::Lanes ? "add i32 %lane32, 0" : "add i32 %block, 0") +
+        "\n%index = zext i32 %index32 to i64\n"
         "%inside = icmp ult i32 %index32, %count\nbr i1 %inside, label %entry, label %outside\noutside:\nret "
         "void\nentry:\n";
   }
@@ -329,8 +334,6 @@ std::string module(const Case &test, bool host) {
             std::to_string(bytesOf(t)) + "\n";
   text += body + "\n%qr = getelementptr " + t + ", " + ptr + " %pr, i64 %index\nstore " + t + " %r, " + ptr +
           " %qr, align " + std::to_string(bytesOf(t)) + "\nret void\n}\n";
-  if (!host)
-    text += "attributes #0 = { \"amdgpu-flat-work-group-size\"=\"128,128\" }\n";
   return text;
 }
 
@@ -412,7 +415,7 @@ const std::map<std::string, HostFunction> &hostFunctions() {
     std::string text;
     std::vector<std::string> names;
     for (const Case &test : cases()) {
-      std::string one = module(test, true), name = "case_" + std::to_string(names.size());
+      std::string one = module(test, Form::Host), name = "case_" + std::to_string(names.size());
       one.replace(one.find("@kernel"), 7, "@" + name);
       text += one;
       names.push_back(test.name);
@@ -444,28 +447,27 @@ std::vector<uint32_t> asWords(const std::vector<uint8_t> &data) {
   return words;
 }
 
-class HostComparison : public testing::TestWithParam<std::string> {};
+class HostComparison : public testing::TestWithParam<std::string> {
+protected:
+  void compare(Form form);
+};
 INSTANTIATE_TEST_SUITE_P(Targets, HostComparison, testing::ValuesIn(allTargets()),
                          [](const auto &info) { return info.param; });
 
-TEST_P(HostComparison, EveryFunctionEqualsTheHosts) {
-  constexpr unsigned count = 500; // not a multiple of the block
+void HostComparison::compare(Form form) {
+  const unsigned count = form == Form::Lanes ? 500 : 160; // not a multiple of the block
   // One code object per target: all cases as kernels of one module.
   std::string text, declarations;
   std::vector<std::string> names;
   for (const Case &test : cases()) {
-    std::string one = module(test, false), name = "kernel_" + std::to_string(names.size());
+    std::string one = module(test, form), name = "kernel_" + std::to_string(names.size());
     one.replace(one.find("@kernel("), 8, "@" + name + "(");
-    for (const char *line :
-         {"declare i32 @llvm.amdgcn.workitem.id.x()\n", "declare i32 @llvm.amdgcn.workgroup.id.x()\n",
-          "attributes #0 = { \"amdgpu-flat-work-group-size\"=\"128,128\" }\n"})
-      if (size_t at = one.find(line); at != std::string::npos)
-        one.erase(at, std::strlen(line));
     text += one;
     names.push_back(name);
   }
   text += "declare i32 @llvm.amdgcn.workitem.id.x()\ndeclare i32 @llvm.amdgcn.workgroup.id.x()\n"
-          "attributes #0 = { \"amdgpu-flat-work-group-size\"=\"128,128\" }\n";
+          "attributes #0 = { \"amdgpu-flat-work-group-size\"=\"" +
+          std::string(form == Form::Lanes ? "128,128" : "1,1") + "\" }\n";
   auto object = compileIr(GetParam(), text);
   ASSERT_FALSE(object.empty());
   auto loaded = loadPrograms(GetParam(), object);
@@ -481,13 +483,12 @@ TEST_P(HostComparison, EveryFunctionEqualsTheHosts) {
     for (uint64_t k = 0; k < count; ++k)
       host->second(a.data(), b.data(), c.data(), expected.data(), k);
     KernelRun run(loaded, names[i]);
-    run.options.sanitize = bytes >= 4;
     run.buffer(asWords(a))
         .buffer(asWords(b))
         .buffer(asWords(c))
         .buffer(std::vector<uint32_t>((a.size() + 3) / 4, 0xCDCDCDCD))
         .integer(count);
-    Status status = run.launch(4, 128);
+    Status status = form == Form::Lanes ? run.launch(4, 128) : run.launch(count, 1);
     EXPECT_TRUE(status.ok()) << test.name << ": " << status.message();
     if (!status.ok())
       continue;
@@ -506,6 +507,10 @@ TEST_P(HostComparison, EveryFunctionEqualsTheHosts) {
       }
   }
 }
+
+TEST_P(HostComparison, EveryFunctionEqualsTheHosts) { compare(Form::Lanes); }
+
+TEST_P(HostComparison, EveryUniformFunctionEqualsTheHosts) { compare(Form::Scalars); }
 
 } // namespace
 } // namespace quern::runtime::emulated::amd

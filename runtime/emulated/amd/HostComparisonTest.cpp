@@ -301,8 +301,8 @@ exit:
   return list;
 }
 
-/// Host: a plain function. Lanes: one element per thread. Scalars: one element per block of one thread, so that all is
-/// uniform and the compiler uses the scalar unit where it can.
+/// Host: a plain function. Lanes: one element per thread. Scalars: one element per block of one thread, so
+/// that all is uniform and the compiler uses the scalar unit where it can.
 enum class Form { Host, Lanes, Scalars };
 
 std::string module(const Case &test, Form form) {

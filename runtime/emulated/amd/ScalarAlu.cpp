@@ -23,9 +23,9 @@ template <typename T> T fieldOf(T x, u32 control, bool isSigned) {
   unsigned offset = control & (bits - 1), width = control >> 16 & 0x7f;
   if (width == 0)
     return 0;
-  T value = x >> offset;
+  T value = isSigned ? T(std::make_signed_t<T>(x) >> offset) : x >> offset;
   if (width >= bits) // the whole register; what was shifted in is zero or the sign
-    return isSigned ? T(std::make_signed_t<T>(x) >> offset) : value;
+    return value;
   value &= (T(1) << width) - 1;
   if (isSigned) {
     T sign = T(1) << (width - 1);

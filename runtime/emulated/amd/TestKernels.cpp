@@ -80,7 +80,7 @@ std::string kernelAssembly(const std::string &target, const std::string &body, u
       ".amdgcn_target \"amdgcn-amd-amdhsa--" + target + "\"\n.amdhsa_code_object_version 5\n" +
       ".text\n.globl kernel\n.p2align 8\n.type kernel,@function\nkernel:\n" + body +
       "\n  s_endpgm\n.size kernel, .-kernel\n" + ".rodata\n.p2align 6\n.amdhsa_kernel kernel\n" +
-      "  .amdhsa_user_sgpr_kernarg_segment_ptr 1\n  .amdhsa_next_free_vgpr 128\n" +
+      "  .amdhsa_user_sgpr_kernarg_segment_ptr 1\n  .amdhsa_next_free_vgpr " + (gfx9 ? "264" : "256") + "\n" +
       "  .amdhsa_next_free_sgpr 96\n  .amdhsa_group_segment_fixed_size " + std::to_string(localBytes) +
       "\n  .amdhsa_private_segment_fixed_size " + std::to_string(privateBytes) + "\n  .amdhsa_kernarg_size " +
       number + "\n  .amdhsa_float_denorm_mode_32 3\n";
@@ -90,7 +90,7 @@ std::string kernelAssembly(const std::string &target, const std::string &body, u
   if (!gfx9)
     text += std::string("  .amdhsa_wavefront_size32 ") + (wave32 ? "1\n" : "0\n");
   if (target == "gfx90a" || target == "gfx942" || target == "gfx950")
-    text += "  .amdhsa_accum_offset 64\n";
+    text += "  .amdhsa_accum_offset 256\n";
   text +=
       ".end_amdhsa_kernel\n.amdgpu_metadata\n---\namdhsa.version: [1, 2]\namdhsa.target: "
       "amdgcn-amd-amdhsa--" +
@@ -99,7 +99,7 @@ std::string kernelAssembly(const std::string &target, const std::string &body, u
       "\n    .group_segment_fixed_size: " + std::to_string(localBytes) +
       "\n    .private_segment_fixed_size: " + std::to_string(privateBytes) +
       "\n    .kernarg_segment_align: 8\n    .wavefront_size: " + (wave32 ? "32" : "64") +
-      "\n    .sgpr_count: 96\n    .vgpr_count: 128\n    .max_flat_workgroup_size: 1024\n    .args:\n";
+      "\n    .sgpr_count: 96\n    .vgpr_count: 256\n    .max_flat_workgroup_size: 1024\n    .args:\n";
   for (unsigned i = 0; i < arguments; ++i)
     text += "      - .offset: " + std::to_string(i * 8) +
             "\n        .size: 8\n        .value_kind: global_buffer\n        .address_space: global\n";

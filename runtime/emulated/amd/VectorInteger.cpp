@@ -52,7 +52,7 @@ i32 fieldI(u32 x, u32 offset, u32 width) {
   offset &= 31, width &= 31;
   if (!width)
     return 0;
-  u32 value = x >> offset & ((1u << width) - 1), sign = 1u << (width - 1);
+  u32 value = u32(i32(x) >> offset) & ((1u << width) - 1), sign = 1u << (width - 1);
   return i32((value ^ sign) - sign);
 }
 template <typename T> T middle(T a, T b, T c) {

@@ -4,6 +4,7 @@
 For maintainers; needs unicodedata2 16.0.0. Every code point that has a canonical decomposition or a combining class
 occurs, composed or taken apart, among random neighbours.
 """
+
 import json
 import os
 import random
@@ -30,12 +31,14 @@ def main():
     for mark in marks:
         neighbours = [mark] + random.choices(marks, k=random.randint(1, 4))
         random.shuffle(neighbours)
-        pieces.append(random.choice(["a", "o", "\u05d0", "\u0915", "\u1100", "", "\u1e69"]) + "".join(neighbours))
+        pieces.append(
+            random.choice(["a", "o", "\u05d0", "\u0915", "\u1100", "", "\u1e69"]) + "".join(neighbours)
+        )
     pieces += ["".join(random.choices(jamo, k=random.randint(2, 4))) for _ in range(200)]
     random.shuffle(pieces)
     rows = []
     for start in range(0, len(pieces), 12):
-        text = "".join(pieces[start:start + 12])
+        text = "".join(pieces[start : start + 12])
         rows.append([text, unicode16.normalize("NFC", text)])
     with open(OUT, "w", encoding="utf-8") as out:
         out.write("[\n" + ",\n".join(json.dumps(row, ensure_ascii=True) for row in rows) + "\n]\n")

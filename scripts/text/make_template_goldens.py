@@ -10,6 +10,7 @@ The environment has the settings that chat templates are written for: trimmed bl
 values, loop controls, a tojson that keeps its characters, raise_exception and strftime_now. snippets.json holds many
 small templates, one or more for each construct, with what they print or `null` where jinja2 raises an error.
 """
+
 import datetime
 import json
 import os
@@ -21,9 +22,24 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 OUT = os.path.join(os.path.dirname(__file__), "../../tests/text/templates")
 NOW = datetime.datetime(2024, 11, 5, 13, 7, 9)
 
-TOOLS = [{"type": "function", "function": {"name": "get_weather", "description": "Weather of a <place> & \"time\"", "parameters": {
-    "type": "object", "properties": {"place": {"type": "string", "description": "städtischer Ort"}, "days": {"type": "integer"}},
-    "required": ["place"]}}}, {"type": "function", "function": {"name": "now", "description": "d", "parameters": {}}}]
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": "get_weather",
+            "description": 'Weather of a <place> & "time"',
+            "parameters": {
+                "type": "object",
+                "properties": {
+                    "place": {"type": "string", "description": "städtischer Ort"},
+                    "days": {"type": "integer"},
+                },
+                "required": ["place"],
+            },
+        },
+    },
+    {"type": "function", "function": {"name": "now", "description": "d", "parameters": {}}},
+]
 
 
 def call(name, arguments):
@@ -36,18 +52,46 @@ CONVERSATIONS = {
     "system": [{"role": "system", "content": "  Be kind.\n"}, USER],
     "two_systems": [{"role": "system", "content": "A"}, {"role": "system", "content": "B"}, USER],
     "turns": [USER, ANSWER, {"role": "user", "content": "And <｜User｜> now?\n"}],
-    "thoughts": [USER, {"role": "assistant", "content": "<think>\nhm\n</think>\n\nYes."}, {"role": "user", "content": "Sure?"},
-                 {"role": "assistant", "content": "<think>a</think>b</think>c"}, {"role": "user", "content": "x"}],
+    "thoughts": [
+        USER,
+        {"role": "assistant", "content": "<think>\nhm\n</think>\n\nYes."},
+        {"role": "user", "content": "Sure?"},
+        {"role": "assistant", "content": "<think>a</think>b</think>c"},
+        {"role": "user", "content": "x"},
+    ],
     "reasoning": [USER, {"role": "assistant", "content": "Yes.", "reasoning_content": "\nwell\n"}],
     "ends_with_answer": [USER, ANSWER],
-    "tools": [USER, {"role": "assistant", "content": None, "tool_calls": [call("get_weather", '{"place": "Köln"}')]},
-              {"role": "tool", "content": "12 °C"}],
-    "tools_answered": [USER, {"role": "assistant", "content": "Let me see.", "tool_calls": [
-        call("get_weather", '{"place": "Köln", "days": 3}'), call("now", "{}")]}, {"role": "tool", "content": "12 °C"},
-        {"role": "tool", "content": "13:07"}, {"role": "assistant", "content": "It is cold."}, {"role": "user", "content": "Thanks"}],
-    "tool_objects": [USER, {"role": "assistant", "content": "", "tool_calls": [
-        {"name": "f", "function": {"name": "f", "arguments": {"a": 1.5, "b": [True, None, "x\"y"], "c": {}}}}]},
-        {"role": "tool", "content": {"t": 1}}],
+    "tools": [
+        USER,
+        {"role": "assistant", "content": None, "tool_calls": [call("get_weather", '{"place": "Köln"}')]},
+        {"role": "tool", "content": "12 °C"},
+    ],
+    "tools_answered": [
+        USER,
+        {
+            "role": "assistant",
+            "content": "Let me see.",
+            "tool_calls": [call("get_weather", '{"place": "Köln", "days": 3}'), call("now", "{}")],
+        },
+        {"role": "tool", "content": "12 °C"},
+        {"role": "tool", "content": "13:07"},
+        {"role": "assistant", "content": "It is cold."},
+        {"role": "user", "content": "Thanks"},
+    ],
+    "tool_objects": [
+        USER,
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [
+                {
+                    "name": "f",
+                    "function": {"name": "f", "arguments": {"a": 1.5, "b": [True, None, 'x"y'], "c": {}}},
+                }
+            ],
+        },
+        {"role": "tool", "content": {"t": 1}},
+    ],
     "not_alternating": [USER, USER],
     "unknown_role": [{"role": "critic", "content": "?"}],
     "empty_content": [{"role": "user", "content": ""}],
@@ -101,23 +145,73 @@ SNIPPETS = [
     "{% set x %}a{{ 1 + 1 }}b{% endset %}{{ x | upper }}{{ x | length }}",
     "{% macro m(a, b='B', c=a) %}<{{ a }}{{ b }}{{ c }}>{% endmacro %}{{ m(1) }}{{ m(1, 2) }}{{ m(b=3, a=4) }}{{ m() }}{{ m('x') | upper }}",
     "{% macro f(n) %}{{ n }}{% if n > 0 %}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(5) }}",
-    "a\n  {% if true %}\n  b\n  {% endif %}\nc\n", "a\n  {%- if true -%}\n  b\n  {%- endif -%}\nc", "a  {{- 1 -}}  b {{ 2 -}} \n c", "  {# comment #}\nx{#- c -#}  y",
-    "{% if true %}x{% endif %}\n\n{% if true +%}\ny{% endif %}", " \t{%+ if true %}z{% endif %}", "x {% if true %} y {% endif %} z\n", "\n\n", "a\r\nb\rc\r\n",
-    "{% raw %}{{ x }} {% if %}{% endraw %}!", "{%- raw -%} a {%- endraw -%} b", "{{ '{%' }}{{ '}}' }}{{ {'a': {'b': 1}} }}", "{ {% if false %}{% elif 1 %}e{% else %}f{% endif %} }",
-    "{{ strftime_now('%d %b %Y %H:%M') }}", "{{ dict(a=1, b='x') }} {{ namespace({'a': 1}).a }}", "{{ 'a'\n~\n'b' }}", "{{ 1_000 }} {{ 0.5 }} {{ 1e3 }}",
-    "{{ messages | length }} {{ messages[0].role }} {{ messages[-1]['content'] }}", "{% generation %}x{% endgeneration %}", "{{ (1, 2)[0] }}{{ ((3)) }}{{ [[1, 2], [3]][1][0] }}",
-    "{{ 'x' if messages[0].role == 'user' and messages | length > 1 else 'y' }}", "{{ none.x is defined }}", "{{ '%s' | length }}{{ '' | trim | length }}",
-    "{{ 'A' | lower ~ 'b' | upper }}", "{{ -5 | abs }} {{ - 5 }} {{ +5 }} {{ 2 - -3 }}", "{{ [1, 2,] }} {{ {'a': 1,} }}", "{{ loop is defined }}", "{{ 'abc' is in ['abc'] }}",
+    "a\n  {% if true %}\n  b\n  {% endif %}\nc\n",
+    "a\n  {%- if true -%}\n  b\n  {%- endif -%}\nc",
+    "a  {{- 1 -}}  b {{ 2 -}} \n c",
+    "  {# comment #}\nx{#- c -#}  y",
+    "{% if true %}x{% endif %}\n\n{% if true +%}\ny{% endif %}",
+    " \t{%+ if true %}z{% endif %}",
+    "x {% if true %} y {% endif %} z\n",
+    "\n\n",
+    "a\r\nb\rc\r\n",
+    "{% raw %}{{ x }} {% if %}{% endraw %}!",
+    "{%- raw -%} a {%- endraw -%} b",
+    "{{ '{%' }}{{ '}}' }}{{ {'a': {'b': 1}} }}",
+    "{ {% if false %}{% elif 1 %}e{% else %}f{% endif %} }",
+    "{{ strftime_now('%d %b %Y %H:%M') }}",
+    "{{ dict(a=1, b='x') }} {{ namespace({'a': 1}).a }}",
+    "{{ 'a'\n~\n'b' }}",
+    "{{ 1_000 }} {{ 0.5 }} {{ 1e3 }}",
+    "{{ messages | length }} {{ messages[0].role }} {{ messages[-1]['content'] }}",
+    "{% generation %}x{% endgeneration %}",
+    "{{ (1, 2)[0] }}{{ ((3)) }}{{ [[1, 2], [3]][1][0] }}",
+    "{{ 'x' if messages[0].role == 'user' and messages | length > 1 else 'y' }}",
+    "{{ none.x is defined }}",
+    "{{ '%s' | length }}{{ '' | trim | length }}",
+    "{{ 'A' | lower ~ 'b' | upper }}",
+    "{{ -5 | abs }} {{ - 5 }} {{ +5 }} {{ 2 - -3 }}",
+    "{{ [1, 2,] }} {{ {'a': 1,} }}",
+    "{{ loop is defined }}",
+    "{{ 'abc' is in ['abc'] }}",
     # Errors of jinja2.
-    "{{ missing.x }}", "{{ missing['x'] }}", "{{ missing + 'a' }}", "{{ 'a' + 1 }}", "{{ 1 / 0 }}", "{{ raise_exception('no') }}", "{{ unknown_function() }}", "{{ [1] + 'a' }}",
-    "{{ 1 in 5 }}", "{{ 'a' < 1 }}", "{{ 'abc'.split('') }}", "{% for x in 5 %}{% endfor %}", "{% set a, b = [1] %}", "{{ [1, 'a'] | sort }}", "{% if %}", "{{ 1 + }}", "{% endfor %}", "{% for x in y %}",
-    "{{ 'abc }}", "{{ (1 }}", "{{ x", "{% unknown %}", "{{ 1 | unknown }}", "{{ 1 is unknown }}", "{# never closed", "{{ 5() }}", "{% set x.y = 1 %}", "{{ range(1, 5, 0) }}", "{{ missing() }}", "{{ 'a'.index('z') }}",
+    "{{ missing.x }}",
+    "{{ missing['x'] }}",
+    "{{ missing + 'a' }}",
+    "{{ 'a' + 1 }}",
+    "{{ 1 / 0 }}",
+    "{{ raise_exception('no') }}",
+    "{{ unknown_function() }}",
+    "{{ [1] + 'a' }}",
+    "{{ 1 in 5 }}",
+    "{{ 'a' < 1 }}",
+    "{{ 'abc'.split('') }}",
+    "{% for x in 5 %}{% endfor %}",
+    "{% set a, b = [1] %}",
+    "{{ [1, 'a'] | sort }}",
+    "{% if %}",
+    "{{ 1 + }}",
+    "{% endfor %}",
+    "{% for x in y %}",
+    "{{ 'abc }}",
+    "{{ (1 }}",
+    "{{ x",
+    "{% unknown %}",
+    "{{ 1 | unknown }}",
+    "{{ 1 is unknown }}",
+    "{# never closed",
+    "{{ 5() }}",
+    "{% set x.y = 1 %}",
+    "{{ range(1, 5, 0) }}",
+    "{{ missing() }}",
+    "{{ 'a'.index('z') }}",
 ]
 
 
 def environment():
     def tojson(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False):
-        return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+        return json.dumps(
+            value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
+        )
 
     def raise_exception(message):
         raise jinja2.exceptions.TemplateError(message)
@@ -129,7 +223,9 @@ def environment():
             next(parser.stream)
             return parser.parse_statements(["name:endgeneration"], drop_needle=True)
 
-    env = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
+    env = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
+    )
     env.filters["tojson"] = tojson
     env.globals["raise_exception"] = raise_exception
     env.globals["strftime_now"] = NOW.strftime
@@ -156,16 +252,36 @@ def main():
         with open(f"{OUT}/{name}", encoding="utf-8") as file:
             source = file.read()
         for conversation, messages in CONVERSATIONS.items():
-            for variables in ({}, {"add_generation_prompt": False}, {"tools": TOOLS}, {"enable_thinking": False, "thinking": True}):
+            for variables in (
+                {},
+                {"add_generation_prompt": False},
+                {"tools": TOOLS},
+                {"enable_thinking": False, "thinking": True},
+            ):
                 given = {"add_generation_prompt": True, "tools": None, **variables}
-                text = render(source, messages=messages, bos_token="<s>", eos_token="</s>", documents=None, **given)
+                text = render(
+                    source, messages=messages, bos_token="<s>", eos_token="</s>", documents=None, **given
+                )
                 rows.append({"template": name, "conversation": conversation, **given, "text": text})
     write(f"{OUT}/expected.json", rows)
-    write(f"{OUT}/conversations.json", [{"name": name, "messages": messages} for name, messages in CONVERSATIONS.items()])
-    snippets = [{"source": source, "text": render(source, messages=CONVERSATIONS["turns"])} for source in SNIPPETS]
+    write(
+        f"{OUT}/conversations.json",
+        [{"name": name, "messages": messages} for name, messages in CONVERSATIONS.items()],
+    )
+    snippets = [
+        {"source": source, "text": render(source, messages=CONVERSATIONS["turns"])} for source in SNIPPETS
+    ]
     write(f"{OUT}/snippets.json", snippets)
-    print(len(rows), "renderings,", sum(row["text"] is None for row in rows), "refused;", len(snippets), "snippets,",
-          sum(row["text"] is None for row in snippets), "refused")
+    print(
+        len(rows),
+        "renderings,",
+        sum(row["text"] is None for row in rows),
+        "refused;",
+        len(snippets),
+        "snippets,",
+        sum(row["text"] is None for row in snippets),
+        "refused",
+    )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ environment:
 The version is pinned because the ids of a prompt depend on it: a library that follows the distribution's Unicode
 version would split newer scripts and emoji differently from one machine to the next.
 """
+
 import os
 import unicodedata as older  # whatever Python brings; any version from 13.0 to 15.0 serves
 
@@ -18,8 +19,38 @@ import unicodedata2 as unicode16
 
 VERSION = "16.0.0"
 SURROGATES = range(0xD800, 0xE000)
-CATEGORIES = ["Cn", "Cc", "Cf", "Co", "Cs", "Ll", "Lm", "Lo", "Lt", "Lu", "Mc", "Me", "Mn", "Nd", "Nl", "No",
-              "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "Sc", "Sk", "Sm", "So", "Zl", "Zp", "Zs"]
+CATEGORIES = [
+    "Cn",
+    "Cc",
+    "Cf",
+    "Co",
+    "Cs",
+    "Ll",
+    "Lm",
+    "Lo",
+    "Lt",
+    "Lu",
+    "Mc",
+    "Me",
+    "Mn",
+    "Nd",
+    "Nl",
+    "No",
+    "Pc",
+    "Pd",
+    "Pe",
+    "Pf",
+    "Pi",
+    "Po",
+    "Ps",
+    "Sc",
+    "Sk",
+    "Sm",
+    "So",
+    "Zl",
+    "Zp",
+    "Zs",
+]
 
 
 def runs(value):
@@ -35,7 +66,7 @@ def runs(value):
 def rows(items, per_line):
     lines = []
     for start in range(0, len(items), per_line):
-        lines.append("    " + ", ".join(items[start:start + per_line]) + ",")
+        lines.append("    " + ", ".join(items[start : start + per_line]) + ",")
     return "\n".join(lines)
 
 
@@ -48,8 +79,10 @@ def alphabetic(point):
 def main():
     assert unicode16.unidata_version == VERSION, unicode16.unidata_version
     assert older.unidata_version < "15.1", "the additions to the normalisation library are counted from here"
-    categories = [f"0x{point << 8 | CATEGORIES.index(category):X}"
-                  for point, category in runs(lambda point: unicode16.category(chr(point)))]
+    categories = [
+        f"0x{point << 8 | CATEGORIES.index(category):X}"
+        for point, category in runs(lambda point: unicode16.category(chr(point)))
+    ]
     letters = [f"0x{point:X}" for point, _ in runs(alphabetic)][1:]
 
     decompositions, classes = [], []
@@ -68,7 +101,8 @@ def main():
 
     path = os.path.join(os.path.dirname(__file__), "../../runtime/text/UnicodeData.inc")
     with open(path, "w", encoding="ascii") as out:
-        out.write(f"""// Facts of Unicode {VERSION}; written by scripts/text/make_unicode_tables.py, do not edit.
+        out.write(
+            f"""// Facts of Unicode {VERSION}; written by scripts/text/make_unicode_tables.py, do not edit.
 
 /// Names of the general categories, in the order that `categoryRuns` counts them.
 constexpr const char categoryNames[][3] = {{
@@ -77,12 +111,12 @@ constexpr const char categoryNames[][3] = {{
 
 /// First code point of each run of one general category, shifted left by 8, with the category's number.
 constexpr uint32_t categoryRuns[] = {{
-{rows(categories, 11)}
+{rows(categories, 9)}
 }};
 
 /// Alphabetic: the even entries begin a run of code points that have the property, the odd ones end it.
 constexpr uint32_t alphabeticEdges[] = {{
-{rows(letters, 12)}
+{rows(letters, 11)}
 }};
 
 /// Canonical decompositions of code points that came after Unicode {older.unidata_version}; all of them compose.
@@ -94,9 +128,12 @@ constexpr Decomposition newDecompositions[] = {{
 constexpr CombiningClass newCombiningClasses[] = {{
 {rows(classes, 6)}
 }};
-""")
-    print(f"{len(categories)} runs of categories, {len(letters)} alphabetic edges, "
-          f"{len(decompositions)} decompositions, {len(classes)} combining classes")
+"""
+        )
+    print(
+        f"{len(categories)} runs of categories, {len(letters)} alphabetic edges, "
+        f"{len(decompositions)} decompositions, {len(classes)} combining classes"
+    )
 
 
 if __name__ == "__main__":

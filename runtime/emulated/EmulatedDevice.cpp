@@ -3,6 +3,7 @@
 #include "runtime/emulated/EmulatedDevice.h"
 
 #include "runtime/KernelSignature.h"
+#include "runtime/emulated/Machines.h"
 #include "support/Threads.h"
 
 #include <algorithm>
@@ -218,13 +219,6 @@ private:
   Status pending = Status::success();
 };
 
-/// "sm_90a" names sm_90: the architecture without sub-features.
-std::string plainArchitecture(const std::string &target) {
-  if (target.starts_with("sm_") && !target.empty() && target.back() >= 'a' && target.back() <= 'z')
-    return target.substr(0, target.size() - 1);
-  return target;
-}
-
 /// OMP_NUM_THREADS where it is a number above 0, else the processors that this process may use.
 uint32_t defaultThreads() {
   if (const char *text = getenv("OMP_NUM_THREADS")) {
@@ -244,26 +238,19 @@ Expected<std::unique_ptr<EmulatedDevice>> openEmulated(const std::string &target
   size_t colon = name.find(':');
   std::string vendor = name.substr(0, colon),
               architecture = colon == std::string::npos ? "" : name.substr(colon + 1);
-  using Make = Expected<std::unique_ptr<Machine>> (*)(const std::string &);
-  static constexpr std::pair<const char *, Make> makers[] = {
-#ifdef QUERN_EMULATED_NVIDIA
-      {"nvidia", makeNvidiaMachine},
-#endif
-#ifdef QUERN_EMULATED_AMD
-      {"amd", makeAmdMachine},
-#endif
-  };
-  for (auto [known, make] : makers) {
-    if (vendor != known)
+  std::string known;
+  for (const MachineMaker &maker : machineMakers()) {
+    known += (known.empty() ? "emulated:" : ", emulated:") + std::string(maker.vendor) + ":ARCHITECTURE";
+    if (vendor != maker.vendor)
       continue;
-    auto machine = make(architecture);
+    auto machine = maker.make(architecture);
     if (!machine.ok())
       return machine.takeError();
     DeviceInfo info;
     info.name = "emulated:" + name;
     info.description = "emulated " + architecture;
     info.vendor = vendor;
-    info.architecture = plainArchitecture(architecture);
+    info.architecture = maker.plainName(architecture);
     info.memoryBytes = memoryLimit ? std::min(memoryLimit, memoryBytes) : memoryBytes;
     info.units = emulatedUnits;
     info.emulated = true;
@@ -272,7 +259,7 @@ Expected<std::unique_ptr<EmulatedDevice>> openEmulated(const std::string &target
   }
   return Status::error(Exit::Unsupported, "E-EMULATED-TARGET",
                        "no emulated device is called `" + target + "`")
-      .remedy("name it as in emulated:VENDOR:ARCHITECTURE, for example emulated:nvidia:sm_90a");
+      .remedy(known.empty() ? "build with QUERN_EMULATED" : "name one of " + known);
 }
 
 Expected<std::unique_ptr<Device>> openEmulatedDevice(const std::string &target,

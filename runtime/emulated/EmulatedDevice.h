@@ -1,12 +1,11 @@
 //===- EmulatedDevice.h - Devices that this host plays --------------------===//
 //
-// `emulated:nvidia:sm_90a` or `emulated:amd:gfx942`: the device interface over host memory and a Machine that
-// executes the target's own code. Device addresses are host addresses; every allocation is checked to the
-// byte. Launches run when they are queued. The first fault of a kernel is kept, later launches are dropped,
-// and `synchronize` or `download` reports it and clears it, as on a device that works behind the caller's
-// back.
+// `emulated:VENDOR:ARCHITECTURE`: the device interface over host memory and a Machine that executes the
+// target's own code. Device addresses are host addresses; every allocation is checked to the byte. Launches
+// run when they are queued. The first fault of a kernel is kept, later launches are dropped, and
+// `synchronize` or `download` reports it and clears it, as on a device that works behind the caller's back.
 //
-//   QUERN_ASSIGN_OR_RETURN(std::unique_ptr<EmulatedDevice> device, openEmulated("nvidia:sm_90a"));
+//   QUERN_ASSIGN_OR_RETURN(std::unique_ptr<EmulatedDevice> device, openEmulated("amd:gfx942"));
 //   device->options().seed = 3;
 //   ...
 //   for (const Finding &finding : device->findings()) ...

@@ -14,7 +14,7 @@ namespace quern::runtime::emulated::nvidia {
 namespace {
 
 constexpr std::byte poison{0xCB};
-constexpr uint64_t defaultStepLimit = uint64_t(1) << 36;
+constexpr uint64_t defaultStepLimit = uint64_t(1) << 34;
 
 uint32_t lanesOf(uint32_t threads, uint32_t warp) {
   uint32_t count = std::min(warpSize, threads - warp * warpSize);
@@ -68,6 +68,7 @@ bool BlockRun::prepare(const BlockSetup &setup) {
 
 void BlockRun::start(uint32_t index) {
   current = Fault();
+  blockIndex = index;
   barrierCount = 0;
   context.block[0] = index % launch.blocks[0];
   context.block[1] = index / launch.blocks[0] % launch.blocks[1];
@@ -237,8 +238,8 @@ void BlockRun::tick(ThreadContext *thread, uint32_t site, uint64_t steps) {
     fault.site = site;
     fail(thread, fault);
   }
-  if (launch.stop && launch.stop->load(std::memory_order_relaxed)) {
-    // Another block has failed; this one need not end. Its own result is not looked at.
+  if (launch.lowestFault && launch.lowestFault->load(std::memory_order_relaxed) < blockIndex) {
+    // A block before this one has failed; this one need not end. Its own result is not looked at.
     Fault fault;
     fault.kind = Fault::Stopped;
     fault.site = site;

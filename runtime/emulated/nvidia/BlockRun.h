@@ -37,7 +37,7 @@ struct Fault {
     NotModelled,   ///< an instruction
     Trap,          ///< the kernel executed trap or reached brkpt
     StepLimit,     ///< the kernel does not end
-    Stopped,       ///< another block has failed
+    Stopped,       ///< a block before this one has failed
     StackDepth,    ///< calls are nested too deeply, or local memory is used up
     BadOperand,    ///< |text|: an operand has a value that the instruction does not allow
   };
@@ -65,7 +65,7 @@ struct BlockSetup {
   const GlobalMemory *variables = nullptr; ///< .global of the module
   const GlobalMemory *constants = nullptr; ///< .const of the module
   const RunOptions *options = nullptr;
-  const std::atomic<bool> *stop = nullptr; ///< set when another block has failed
+  const std::atomic<uint32_t> *lowestFault = nullptr; ///< the lowest block that has failed so far
 };
 
 class BlockRun {
@@ -156,6 +156,7 @@ private:
   std::vector<SiteCache> caches;
   uint32_t live = 0;
   uint64_t barrierCount = 0;
+  uint32_t blockIndex = 0;
   void *mainStack = nullptr;
   Fault current;
 };

@@ -257,7 +257,8 @@ TEST(Atomic, FloatOperations) {
   EXPECT_EQ(atom(narrow("atom.global.add.noftz.bf16x2 %r5, @P, %r3;"), 0x3F804000, 0x3F80BF80),
             Pair(0x3F804000, 0x40003F80));
   EXPECT_EQ(atom("red.global.add.noftz.bf16 @P, %h3;", 0x12343F80, 0x3F80), Pair(0, 0x12344000));
-  EXPECT_EQ(atom("red.global.v2.bf16x2.max.noftz @P, {%r3, %r6};", 0x3F804000 | 0x3F80BF80ull << 32, 0x4000BF80, 0x3F804000),
+  EXPECT_EQ(atom("red.global.v2.bf16x2.max.noftz @P, {%r3, %r6};", 0x3F804000 | 0x3F80BF80ull << 32,
+                 0x4000BF80, 0x3F804000),
             Pair(0, 0x40004000 | 0x3F804000ull << 32));
   EXPECT_EQ(atom("red.global.v2.f32.add @P, {%r3, %r6};", f(1) | f(2) << 32, f(10), f(20)),
             Pair(0, f(11) | f(22) << 32));

@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <cstring>
 #include <mutex>
-#include <thread>
 
 namespace quern::runtime::emulated {
 
@@ -40,10 +39,19 @@ struct Workshop {
   std::unique_ptr<Jit> jit;
   TargetFacts facts;
   std::mutex lock;
+  std::shared_ptr<ThreadPool> threads;
   std::vector<std::unique_ptr<BlockRun>> idle;
   /// The texts loaded last, newest at the end, so that loading one again compiles nothing.
   std::vector<std::pair<std::string, std::shared_ptr<LoadedModule>>> recent;
 
+  /// The host threads; kept while the number that is asked for stays the same.
+  std::shared_ptr<ThreadPool> pool(uint32_t workers) {
+    std::lock_guard guard(lock);
+    workers = std::min(workers, 256u);
+    if (!threads || threads->size() != workers)
+      threads = std::make_shared<ThreadPool>(workers);
+    return threads;
+  }
   std::unique_ptr<BlockRun> borrow() {
     std::lock_guard guard(lock);
     if (idle.empty())
@@ -120,6 +128,10 @@ Status NvidiaProgram::run(const LaunchShape &shape, std::span<const Argument> ar
   if (shape.blocks == 0)
     return Status::success();
   QUERN_RETURN_IF_ERROR(check(shape));
+  if (image.kernel->clusterBlocks > 1)
+    return Status::error(Exit::Unsupported, "E-EMULATED-NOT-MODELLED",
+                         "kernel `" + image.kernel->name + "` wants clusters of " +
+                             std::to_string(image.kernel->clusterBlocks) + " blocks, which are not modelled");
   if (!simple || arguments.size() != kinds.size())
     return Status::error(Exit::Unsupported, "E-EMULATED-NOT-MODELLED",
                          "kernel `" + image.kernel->name +
@@ -130,8 +142,7 @@ Status NvidiaProgram::run(const LaunchShape &shape, std::span<const Argument> ar
     std::memcpy(&parameters[image.parameterOffset[i]], &arguments[i].bits,
                 image.kernel->variables[image.kernel->parameters[i]].bytes);
 
-  std::atomic<bool> stop = false;
-  std::atomic<uint32_t> nextBlock = 0;
+  std::atomic<uint32_t> lowestFault = ~0u;
   BlockSetup setup;
   setup.entry = code;
   setup.threads = shape.threads;
@@ -152,42 +163,43 @@ Status NvidiaProgram::run(const LaunchShape &shape, std::span<const Argument> ar
   setup.variables = &loaded->variables;
   setup.constants = &loaded->constants;
   setup.options = &options;
-  setup.stop = &stop;
+  setup.lowestFault = &lowestFault;
 
-  // Of several faults the one of the lowest block is reported.
+  // Of several faults the one of the lowest block is reported: blocks below a faulty one run to their end.
   struct Result {
+    std::unique_ptr<BlockRun> run;
     uint32_t block = ~0u;
     Fault fault;
     RunCounters counters;
     bool outOfMemory = false;
   };
-  uint32_t workers = options.workers ? options.workers : availableThreads();
-  workers = std::min({workers, shape.blocks, 256u});
-  std::vector<Result> results(workers);
-  auto work = [&](Result &result) {
-    std::unique_ptr<BlockRun> run = workshop->borrow();
-    if (!run->prepare(setup)) {
-      result.outOfMemory = true;
-      stop = true;
-      return;
+  std::shared_ptr<ThreadPool> pool = workshop->pool(options.workers ? options.workers : availableThreads());
+  std::vector<Result> results(pool->size());
+  auto work = [&](uint64_t begin, uint64_t end, unsigned worker) {
+    Result &result = results[worker];
+    if (!result.run) {
+      result.run = workshop->borrow();
+      result.outOfMemory = !result.run->prepare(setup);
     }
-    for (uint32_t index; !stop && (index = nextBlock++) < shape.blocks;)
-      if (!run->run(index, result.counters)) {
-        if (run->fault().kind != Fault::Stopped) {
-          result.block = index;
-          result.fault = run->fault();
-        }
-        stop = true;
-        break;
+    for (uint64_t i = begin; i < end && i < lowestFault && !result.outOfMemory; ++i) {
+      auto index = static_cast<uint32_t>(i);
+      if (result.run->run(index, result.counters) || result.run->fault().kind == Fault::Stopped)
+        continue;
+      uint32_t lowest = lowestFault;
+      while (index < lowest && !lowestFault.compare_exchange_weak(lowest, index)) {
       }
-    workshop->giveBack(std::move(run));
+      if (index < result.block) {
+        result.block = index;
+        result.fault = result.run->fault();
+      }
+    }
   };
-  std::vector<std::thread> helpers;
-  for (uint32_t i = 1; i < workers; ++i)
-    helpers.emplace_back(work, std::ref(results[i]));
-  work(results[0]);
-  for (std::thread &helper : helpers)
-    helper.join();
+  constexpr uint64_t piecesPerWorker = 8;
+  pool->parallelFor(0, shape.blocks, std::max<uint64_t>(1, shape.blocks / (pool->size() * piecesPerWorker)),
+                    work);
+  for (Result &result : results)
+    if (result.run)
+      workshop->giveBack(std::move(result.run));
 
   const Result *first = nullptr;
   for (const Result &result : results) {

@@ -115,6 +115,7 @@ struct Function {
   std::vector<BranchTable> branchTables;
   uint32_t requiredThreads[3] = {0, 0, 0}; ///< .reqntid, zero where absent
   uint32_t maximumThreads = 0;             ///< product of .maxntid, zero where absent
+  uint32_t clusterBlocks = 1;              ///< product of .reqnctapercluster
 };
 
 struct Module {

@@ -4,7 +4,6 @@
 #include "support/Interrupt.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 
 namespace quern::runtime {
@@ -65,10 +64,7 @@ Status Session::load(const SessionOptions &options) {
     ThreadPool pool(options.deviceOptions.threads);
     PrepareOptions prepare;
     prepare.pool = &pool;
-    std::atomic<uint64_t> done = 0;
-    uint64_t total = PreparedWeights::bytesNeeded(thePlan);
-    if (options.loadProgress)
-      prepare.progress = [&](uint64_t bytes) { options.loadProgress(done += bytes, total); };
+    prepare.progress = options.loadProgress;
     QUERN_ASSIGN_OR_RETURN(PreparedWeights prepared,
                            PreparedWeights::prepare(thePlan, opened, *device, prepare));
     weights.emplace(std::move(prepared));

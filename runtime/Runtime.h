@@ -40,7 +40,7 @@ struct SessionOptions {
   int64_t context = 0;          ///< positions of one sequence; 0 for what the model allows and memory holds
   int64_t tokensPerStep = 0;    ///< 0 for what the plan says
   std::string weightsDirectory; ///< of linked weights
-  std::function<void(uint64_t done, uint64_t total)> loadProgress; ///< in bytes; called from several threads
+  std::function<void(uint64_t)> loadProgress; ///< told the weight bytes since the last call; from any thread
   /// For tests: unwritten memory holds NaN.
   bool poison = false;
 };

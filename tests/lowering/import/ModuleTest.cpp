@@ -1,5 +1,5 @@
 //===- ModuleTest.cpp - The modules that the importer builds ----------------===//
-#include "Golden.h"
+#include "tests/golden/Golden.h"
 
 #include "lowering/import/Import.h"
 

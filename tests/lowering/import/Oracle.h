@@ -2,7 +2,7 @@
 #ifndef QUERN_TESTS_LOWERING_IMPORT_ORACLE_H
 #define QUERN_TESTS_LOWERING_IMPORT_ORACLE_H
 
-#include "Golden.h"
+#include "tests/golden/Golden.h"
 #include "RouterMargin.h"
 
 #include "dialects/model/reference/CheckpointWeights.h"

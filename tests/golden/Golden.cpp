@@ -1,5 +1,5 @@
 //===- Golden.cpp - Goldens of the test checkpoints, and how logits are compared ---===//
-#include "Golden.h"
+#include "tests/golden/Golden.h"
 
 #include "support/Bytes.h"
 

@@ -5,8 +5,8 @@
 // five.
 //
 //===----------------------------------------------------------------------===//
-#ifndef QUERN_TESTS_LOWERING_IMPORT_GOLDEN_H
-#define QUERN_TESTS_LOWERING_IMPORT_GOLDEN_H
+#ifndef QUERN_TESTS_GOLDEN_GOLDEN_H
+#define QUERN_TESTS_GOLDEN_GOLDEN_H
 
 #include "support/Json.h"
 #include "support/safetensors/Safetensors.h"
@@ -63,4 +63,4 @@ double topGap(std::span<const float> row);
 
 } // namespace quern::testing
 
-#endif // QUERN_TESTS_LOWERING_IMPORT_GOLDEN_H
+#endif // QUERN_TESTS_GOLDEN_GOLDEN_H

@@ -1,0 +1,25 @@
+//===- CompiledModel.h - Test checkpoints as artifacts --------------------===//
+#ifndef QUERN_TESTS_RUNTIME_COMPILEDMODEL_H
+#define QUERN_TESTS_RUNTIME_COMPILEDMODEL_H
+
+#include "runtime/Runtime.h"
+#include "tests/golden/Golden.h"
+
+namespace quern::testing {
+
+/// The artifact of tests/models/|name| for |target|, compiled on first use in this process, weights linked.
+Expected<std::string> artifactOf(const std::string &name, const std::string &target = "cpu");
+
+/// A session on it; fails the test where there is none.
+std::unique_ptr<runtime::Session> openModel(const std::string &name, runtime::SessionOptions options = {},
+                                            const std::string &target = "cpu");
+
+/// Token ids as the runtime takes them.
+std::vector<uint32_t> idsOf(std::span<const int32_t> tokens);
+
+/// Logits of all of |tokens| in a new sequence, in feeds of |piece| tokens (0: one feed).
+Logits logitsOf(runtime::Session &session, std::span<const int32_t> tokens, size_t piece = 0);
+
+} // namespace quern::testing
+
+#endif // QUERN_TESTS_RUNTIME_COMPILEDMODEL_H

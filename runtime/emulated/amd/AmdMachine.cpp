@@ -31,6 +31,9 @@ enum Property : uint16_t {
   Wave32 = 1 << 10
 };
 
+/// Threads of a block at most, on every target.
+constexpr uint32_t kLargestBlock = 1024;
+
 /// A loaded code object; its programs share it.
 struct Loaded {
   TargetFacts target;
@@ -105,7 +108,7 @@ Status AmdProgram::checkLaunch(const LaunchShape &shape, std::span<const Argumen
     if (wide != (visible[i].size == 8) && visible[i].size >= 4)
       return usage("argument " + std::to_string(i) + " has " + std::to_string(visible[i].size) + " bytes");
   }
-  if (shape.threads == 0 || shape.threads > kernel.maxThreads)
+  if (shape.threads == 0 || shape.threads > std::min(kernel.maxThreads, kLargestBlock))
     return badShape("a block of it has 1 to " + std::to_string(kernel.maxThreads) + " threads, " +
                     std::to_string(shape.threads) + " were asked for");
   if (uint64_t(kernel.localBytes) + shape.sharedBytes > loaded->target.localBytes)

@@ -330,6 +330,10 @@ Expected<CodeObject> readCodeObject(std::span<const std::byte> bytes) {
     kernel.resource2 = descriptor.resource2;
     kernel.resource3 = descriptor.resource3;
     kernel.properties = descriptor.properties;
+    constexpr uint32_t largestKernarg = 1 << 20, largestPrivate = 1 << 20;
+    if (kernel.kernargBytes > largestKernarg || kernel.privateBytes > largestPrivate)
+      return broken("`" + symbol + "` asks for " + std::to_string(kernel.kernargBytes) +
+                    " bytes of arguments and " + std::to_string(kernel.privateBytes) + " of private memory");
     kernel.preloadDwords = descriptor.preload & 127;
     kernel.preloadOffset = descriptor.preload >> 7;
     result.kernels.push_back(std::move(kernel));

@@ -14,9 +14,12 @@
 
 namespace quern::runtime::emulated::amd {
 
+/// Handlers index the file with register numbers of any kind and may touch the rows after an operand's own.
+static constexpr unsigned kSlackRows = 16;
+
 Wave::Wave(Block &block, const TargetFacts &target, unsigned number, unsigned rows)
-    : block(block), target(target), width(target.waveSize), number(number),
-      vectors(size_t(rows) * target.waveSize, 0xCBCBCBCBu) {
+    : block(block), target(target), width(target.waveSize), number(number), rows(rows),
+      vectors(size_t(std::max<unsigned>(rows, scalar::Count) + kSlackRows) * target.waveSize, 0xCBCBCBCBu) {
   std::fill(std::begin(scalars), std::begin(scalars) + scalar::Ttmp0, 0xCBCBCBCBu);
   masksFor = 1;
   laneMasks(0);

@@ -73,7 +73,7 @@ public:
   uint32_t barrierSignals = 0, barrierWaits = 0; ///< barrier phases that this wave has signalled, and passed
 
   // --- registers
-  unsigned rowCount() const { return unsigned(vectors.size() / width); }
+  unsigned rowCount() const { return rows; }
   uint32_t *row(unsigned index) { return &vectors[size_t(index) * width]; }
   uint64_t exec() const { return wide(scalar::Exec); }
   uint64_t wide(unsigned index) const { return scalars[index] | uint64_t(scalars[index + 1]) << 32; }
@@ -129,7 +129,8 @@ public:
 private:
   void complete(Outstanding &operation);
   void refreshPending();
-  std::vector<uint32_t> vectors;
+  unsigned rows;
+  std::vector<uint32_t> vectors; ///< more rows than |rows|, so that no handler can leave it
   alignas(64) uint32_t masks[64];
   uint64_t masksFor = 0;
   std::deque<std::shared_ptr<Outstanding>> memoryQueue, localQueue;

@@ -274,6 +274,7 @@ void HandlerTable::addControl() {
        "buffer_gl1_inv",
        "buffer_wbl2",
        "buffer_inv",
+       "buffer_invl2",
        "buffer_wbinvl1",
        "buffer_wbinvl1_vol",
        "global_inv",
@@ -315,7 +316,8 @@ void HandlerTable::addControl() {
   add("s_set_gpr_idx_idx", control(indexValue));
   add("s_set_gpr_idx_mode", control(indexMode));
   add("s_trap", control(trap));
-  add({"s_memtime", "s_memrealtime", "s_sendmsg_rtn_b64", "s_get_shader_cycles_u64"}, control(clock, 1));
+  add({"s_memtime", "s_memrealtime", "s_sendmsg_rtn_b32", "s_sendmsg_rtn_b64", "s_get_shader_cycles_u64"},
+      control(clock, 1));
 }
 
 } // namespace quern::runtime::emulated::amd

@@ -220,5 +220,15 @@ TEST_P(Findings, AnInstructionThatIsNotModelled) {
   kernel("s_branch over\n" + matrix + "over:\n").buffer(Words(4)).expectSuccess(1, 32);
 }
 
+TEST_P(Findings, CacheControlsAndFencesAreModelled) {
+  std::string text =
+      GetParam() == "gfx90a"   ? "buffer_wbinvl1_vol\nbuffer_wbl2\nbuffer_invl2\n"
+      : GetParam() == "gfx942" ? "buffer_wbl2 sc0 sc1\nbuffer_inv sc1\nbuffer_inv sc0 sc1\n"
+      : GetParam() == "gfx1100"
+          ? "buffer_gl0_inv\nbuffer_gl1_inv\n"
+          : "global_wb scope:SCOPE_SYS\nglobal_inv scope:SCOPE_DEV\nglobal_wbinv scope:SCOPE_SYS\n";
+  kernel(text + "s_nop 1\ns_sleep 1\ns_setprio 2\n").buffer(Words(4)).expectSuccess(1, 32);
+}
+
 } // namespace
 } // namespace quern::runtime::emulated::amd

@@ -418,7 +418,7 @@ Instruction parseSingle(const TargetFacts &target, string_view text, int64_t imm
   }
   if (startsWithAny(mnemonic, {"s_nop", "s_delay_alu", "s_waitcnt_depctr", "s_wait_alu", "s_sendmsg",
                                "s_clause", "s_inst_prefetch", "s_prefetch", "s_buffer_prefetch"}) &&
-      mnemonic != "s_sendmsg_rtn_b64") {
+      !mnemonic.starts_with("s_sendmsg_rtn")) {
     in.handler = entry->handler;
     return in;
   }
@@ -445,7 +445,7 @@ Instruction parseSingle(const TargetFacts &target, string_view text, int64_t imm
         in.immediate |= uint32_t(part.find(kinds[bit]) != string_view::npos) << bit;
       continue;
     }
-    if (part.starts_with("scope:") || part.starts_with("th:")) // without operands, hints stand first
+    if (isHint(part)) // without operands, hints stand first
       continue;
     if (in.operandCount == in.operands.size()) {
       good = false;

@@ -10,6 +10,7 @@
 #include "runtime/artifact/ArtifactWriter.h"
 #include "support/Files.h"
 #include "support/Hash.h"
+#include "support/Interrupt.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -24,8 +25,8 @@ using namespace quern::runtime;
 namespace quern::lowering {
 
 static constexpr std::pair<Phase, const char *> phases[] = {
-    {Phase::Import, "import"},   {Phase::Model, "model"}, {Phase::Tile, "tile"},     {Phase::Layouts, "layouts"},
-    {Phase::Rings, "rings"},     {Phase::Target, "target"}, {Phase::Llvm, "llvm"}, {Phase::Code, "code"}};
+    {Phase::Import, "import"}, {Phase::Model, "model"},   {Phase::Tile, "tile"}, {Phase::Layouts, "layouts"},
+    {Phase::Rings, "rings"},   {Phase::Target, "target"}, {Phase::Llvm, "llvm"}, {Phase::Code, "code"}};
 
 const char *phaseName(Phase phase) { return phases[size_t(phase)].second; }
 
@@ -73,7 +74,8 @@ std::string print(mlir::ModuleOp module) {
 
 class Compilation {
 public:
-  explicit Compilation(const CompileOptions &options) : options(options), registry(makeRegistry()), context(registry) {
+  explicit Compilation(const CompileOptions &options)
+      : options(options), registry(makeRegistry()), context(registry) {
     context.disableMultithreading();
     context.loadAllAvailableDialects();
   }
@@ -83,6 +85,12 @@ public:
     if (options.stopAfter <= Phase::Model)
       return std::move(report);
     QUERN_RETURN_IF_ERROR(lower());
+    if (options.dryRun) {
+      for (const TargetBuild &build : builds)
+        for (size_t k = 0; k < build.lowered.requests.size(); ++k)
+          report.kernels.push_back(describe(build, k));
+      return std::move(report);
+    }
     QUERN_RETURN_IF_ERROR(compileKernels());
     if (!options.output.empty() && options.stopAfter == Phase::Code)
       QUERN_RETURN_IF_ERROR(write());
@@ -112,7 +120,8 @@ private:
     imported.emplace(std::move(read_));
     QUERN_RETURN_IF_ERROR(imported->census().status());
     if (!imported->checkpoint() && options.weights != WeightsMode::Random)
-      return Status::error(Exit::BadInput, "E-COMPILE-NO-WEIGHTS", "`" + options.directory + "` holds no weights")
+      return Status::error(Exit::BadInput, "E-COMPILE-NO-WEIGHTS",
+                           "`" + options.directory + "` holds no weights")
           .remedy("add the safetensors files, or pass --weights random");
     QUERN_ASSIGN_OR_RETURN(module, import::buildModule(*imported, context));
     if (options.weights == WeightsMode::Random)
@@ -130,7 +139,8 @@ private:
       return rungFor(info, kind);
     std::optional<Rung> rung = parseRung(options.precision);
     if (!rung)
-      return Status::error(Exit::Usage, "E-PRECISION-UNKNOWN", "there is no precision `" + options.precision + "`")
+      return Status::error(Exit::Usage, "E-PRECISION-UNKNOWN",
+                           "there is no precision `" + options.precision + "`")
           .remedy("choose auto, fp8, fp8-weights or bf16");
     if (*rung == Rung::Fp8 && info.fp8 == Fp8Flavour::None)
       return Status::error(Exit::Unsupported, "E-PRECISION-TARGET",
@@ -194,7 +204,9 @@ private:
           ++cached;
         } else {
           Lap own;
-          Expected<CompiledKernel> fresh = pool.compile(slot, request, build.target, kernelOptions);
+          Status stop = checkInterrupt();
+          Expected<CompiledKernel> fresh =
+              stop.ok() ? pool.compile(slot, request, build.target, kernelOptions) : std::move(stop);
           if (!fresh.ok()) {
             std::lock_guard<std::mutex> lock(errorMutex);
             if (error.ok())
@@ -238,6 +250,16 @@ private:
     return count;
   }
 
+  /// What is known of a kernel before it is compiled.
+  static KernelRow describe(const TargetBuild &build, size_t k) {
+    KernelRow row;
+    row.target = build.lowered.plan.target;
+    row.kernel = build.lowered.requests[k].kernel;
+    row.text = build.lowered.plan.kernels[k].text;
+    row.launches = countLaunches(build.lowered.plan.entries.front().steps, int32_t(k));
+    return row;
+  }
+
   static std::string folderOf(const Plan &plan) {
     Expected<TargetSpec> spec = parseTarget(plan.target);
     return spec.ok() ? spec->folder() : plan.target;
@@ -262,15 +284,11 @@ private:
         out.grid.push_back({d.argument, d.extent, d.step});
       out.threads = uint32_t(kernel.threads);
       out.sharedBytes = uint32_t(kernel.sharedBytes);
-      KernelRow row;
-      row.target = plan.target;
-      row.kernel = build.lowered.requests[k].kernel;
+      KernelRow row = describe(build, k);
       row.symbol = kernel.symbol;
-      row.text = out.text;
       row.threads = kernel.threads;
       row.sharedBytes = kernel.sharedBytes;
       row.codeBytes = kernel.code.size();
-      row.launches = countLaunches(plan.entries.front().steps, int32_t(k));
       row.seconds = build.seconds[k];
       report.kernels.push_back(row);
       static constexpr std::pair<KernelStage, const char *> stages[] = {{KernelStage::Tile, "tile"},
@@ -309,8 +327,8 @@ private:
           QUERN_RETURN_IF_ERROR(writer.addMember(plan.kernels[k].member, build.kernels[k].code));
     }
     QUERN_RETURN_IF_ERROR(writer.addMember("model.mlir", moduleText));
-    for (const char *name : {"config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json",
-                             "chat_template.jinja"})
+    for (const char *name : {"config.json", "tokenizer.json", "tokenizer_config.json",
+                             "generation_config.json", "chat_template.jinja"})
       QUERN_RETURN_IF_ERROR(addFile(writer, name));
     static const char *const modes[] = {"embed", "link", "random"};
     manifest.model = report.model;

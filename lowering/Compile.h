@@ -48,6 +48,7 @@ struct CompileOptions {
   bool useCache = true;             ///< read and write compiled kernels in the cache directory
   std::string dumpTo;               ///< directory that receives the text of every phase
   Phase stopAfter = Phase::Code;
+  bool dryRun = false;              ///< stop before code is generated: the report has the kernels that would be
   ProgressMode progress = ProgressMode::None;
 };
 

@@ -2,6 +2,7 @@
 #include "lowering/WeightsOutput.h"
 #include "dialects/model/Model.h"
 #include "support/Files.h"
+#include "support/Interrupt.h"
 #include "support/Threads.h"
 #include "support/safetensors/TensorDigests.h"
 
@@ -20,9 +21,9 @@ void makeRecipesRandom(mlir::ModuleOp module) {
   module.walk([&](model::WeightOp op) {
     std::string name = randomName(op);
     bool scaled = mlir::isa<model::BlockScaledType>(op.getType());
-    op.setRecipeAttr(model::ReadAttr::get(context, mlir::StringAttr::get(context, name),
-                                          scaled ? mlir::StringAttr::get(context, name + ".scales")
-                                                 : mlir::StringAttr()));
+    op.setRecipeAttr(
+        model::ReadAttr::get(context, mlir::StringAttr::get(context, name),
+                             scaled ? mlir::StringAttr::get(context, name + ".scales") : mlir::StringAttr()));
   });
 }
 
@@ -36,7 +37,8 @@ static Status writeRandom(const CompileOptions &options, mlir::ModuleOp module, 
                           Sha256 &modelHash) {
   Status status = Status::success();
   uint64_t seed = options.seed;
-  auto add = [&](const std::string &name, ElementType type, llvm::ArrayRef<int64_t> shape, double low, double high) {
+  auto add = [&](const std::string &name, ElementType type, llvm::ArrayRef<int64_t> shape, double low,
+                 double high) {
     if (!status.ok())
       return;
     WeightSpec spec{name, type, std::vector<uint64_t>(shape.begin(), shape.end())};
@@ -45,7 +47,8 @@ static Status writeRandom(const CompileOptions &options, mlir::ModuleOp module, 
   };
   module.walk([&](model::WeightOp op) {
     std::string pattern = randomName(op);
-    int64_t first = op.getFirst() ? int64_t(*op.getFirst()) : 0, end = op.getFirst() ? int64_t(*op.getEnd()) : 1;
+    int64_t first = op.getFirst() ? int64_t(*op.getFirst()) : 0,
+            end = op.getFirst() ? int64_t(*op.getEnd()) : 1;
     for (int64_t layer = first; layer < end; ++layer) {
       std::string name = forLayer(pattern, layer);
       if (auto scaled = mlir::dyn_cast<model::BlockScaledType>(op.getType())) {
@@ -68,8 +71,8 @@ static Status writeRandom(const CompileOptions &options, mlir::ModuleOp module, 
   return status;
 }
 
-Status writeWeights(const CompileOptions &options, const import::ImportedModel &imported, mlir::ModuleOp module,
-                    ArtifactWriter &writer, Sha256 &modelHash) {
+Status writeWeights(const CompileOptions &options, const import::ImportedModel &imported,
+                    mlir::ModuleOp module, ArtifactWriter &writer, Sha256 &modelHash) {
   if (options.weights == WeightsMode::Random)
     return writeRandom(options, module, writer, modelHash);
   const Checkpoint &checkpoint = *imported.checkpoint();
@@ -85,12 +88,15 @@ Status writeWeights(const CompileOptions &options, const import::ImportedModel &
     QUERN_ASSIGN_OR_RETURN(TensorDigests computed, TensorDigests::compute(checkpoint, how));
     digests.emplace(std::move(computed));
   }
-  uint64_t total = imported.census().bytes(import::TensorFate::Used) + imported.census().bytes(import::TensorFate::Scale);
-  Progress progress(options.progress, options.weights == WeightsMode::Embed ? "write weights" : "link weights", total,
+  uint64_t total =
+      imported.census().bytes(import::TensorFate::Used) + imported.census().bytes(import::TensorFate::Scale);
+  Progress progress(options.progress,
+                    options.weights == WeightsMode::Embed ? "write weights" : "link weights", total,
                     ProgressUnit::Bytes);
   for (const import::TensorFate &fate : imported.census().tensors) {
     if (fate.kind != import::TensorFate::Used && fate.kind != import::TensorFate::Scale)
       continue;
+    QUERN_RETURN_IF_ERROR(checkInterrupt());
     const Checkpoint::Tensor &tensor = *fate.tensor;
     WeightSpec spec{tensor.name(), tensor.type(), tensor.shape()};
     if (options.weights == WeightsMode::Embed) {
@@ -101,8 +107,7 @@ Status writeWeights(const CompileOptions &options, const import::ImportedModel &
       if (digests)
         digest = digests->of(tensor);
       WeightSource source{tensor.shard->name, tensor.shard->file.mapping().bytes().size()};
-      QUERN_RETURN_IF_ERROR(
-          writer.addLinkedWeight(spec, source, tensor.stored->offset, digest));
+      QUERN_RETURN_IF_ERROR(writer.addLinkedWeight(spec, source, tensor.stored->offset, digest));
       modelHash.update(tensor.name() + " " + (digest ? digest->hex() : std::string("trusted")) + "\n");
     }
     progress.add(tensor.bytes().size());

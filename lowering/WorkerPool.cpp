@@ -1,8 +1,8 @@
 //===- WorkerPool.cpp -----------------------------------------------------===//
 //
-// A message is its length in decimal, a newline, and that many bytes. A request holds three lines (target, stages
-// to keep, kernel request). An answer begins with 'K' and the compiled kernel, or 'E' and the fields of an error,
-// each behind its length.
+// A message is its length in decimal, a newline, and that many bytes. A request holds three lines (target,
+// stages to keep, kernel request). An answer begins with 'K' and the compiled kernel, or 'E' and the fields
+// of an error, each behind its length.
 //
 //===----------------------------------------------------------------------===//
 #include "lowering/WorkerPool.h"
@@ -50,7 +50,8 @@ static Received receive(int fd, std::string &message,
                         std::optional<std::chrono::steady_clock::time_point> deadline) {
   auto readSome = [&](char *to, size_t size) -> ssize_t {
     if (deadline) {
-      auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*deadline - std::chrono::steady_clock::now());
+      auto left =
+          std::chrono::duration_cast<std::chrono::milliseconds>(*deadline - std::chrono::steady_clock::now());
       pollfd wait{fd, POLLIN, 0};
       if (left.count() <= 0 || poll(&wait, 1, int(left.count())) == 0)
         return -2;
@@ -111,6 +112,8 @@ static Expected<CompiledKernel> answer(const std::string &message) {
 }
 
 int runCompileWorker() {
+  // Ctrl-C goes to the whole group; the program decides what becomes of the work, and closes the pipe.
+  std::signal(SIGINT, SIG_IGN);
   // Whatever prints to standard output must not end up in the answers.
   int out = dup(STDOUT_FILENO);
   dup2(STDERR_FILENO, STDOUT_FILENO);
@@ -144,7 +147,8 @@ struct WorkerPool::Worker {
   Status start(const std::string &program) {
     int toWorker[2], fromWorker[2];
     auto failed = [&] {
-      return Status::error(Exit::Resource, "E-WORKER-START", "cannot start a compile worker").cause(strerror(errno));
+      return Status::error(Exit::Resource, "E-WORKER-START", "cannot start a compile worker")
+          .cause(strerror(errno));
     };
     if (pipe2(toWorker, O_CLOEXEC))
       return failed();
@@ -206,8 +210,8 @@ WorkerPool::WorkerPool(std::string program, unsigned count, unsigned deadlineSec
 
 WorkerPool::~WorkerPool() = default;
 
-Expected<CompiledKernel> WorkerPool::compile(unsigned slot, const KernelRequest &request, const CodeTarget &target,
-                                             const CompileKernelOptions &options) {
+Expected<CompiledKernel> WorkerPool::compile(unsigned slot, const KernelRequest &request,
+                                             const CodeTarget &target, const CompileKernelOptions &options) {
   if (program.empty())
     return compileKernel(request, target, options);
   Worker &worker = *workers[slot];
@@ -219,7 +223,8 @@ Expected<CompiledKernel> WorkerPool::compile(unsigned slot, const KernelRequest 
   message += "\n" + request.text() + "\n";
   auto failed = [&](const char *id, std::string cause) {
     return Status::error(Exit::CompileFailed, id,
-                         "the code generator failed on the kernel `" + request.text() + "` for `" + target.name + "`")
+                         "the code generator failed on the kernel `" + request.text() + "` for `" +
+                             target.name + "`")
         .cause(std::move(cause));
   };
   std::string reply;
@@ -241,7 +246,8 @@ Expected<CompiledKernel> WorkerPool::compile(unsigned slot, const KernelRequest 
     return failed("E-KERNEL-CRASH", "its answer is damaged");
   }
   int exit = std::stoi(takeField(rest));
-  std::string id = takeField(rest), sentence = takeField(rest), cause = takeField(rest), remedy = takeField(rest);
+  std::string id = takeField(rest), sentence = takeField(rest), cause = takeField(rest),
+              remedy = takeField(rest);
   Status status = Status::error(Exit(exit), id, sentence);
   if (!cause.empty())
     status = std::move(status).cause(cause);

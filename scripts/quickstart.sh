@@ -21,7 +21,7 @@ artifact=build/demo.quern
 
 programs=(quern)
 if [ -d tools/quern-run ]; then
-  programs+=(quern-run quern-emulated)
+  programs+=(quern-run quern_emulated_library)
 fi
 
 step packages scripts/packages.sh

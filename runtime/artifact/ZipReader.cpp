@@ -23,7 +23,7 @@ public:
 
 private:
   Status bad(const char *id, const std::string &sentence) const {
-    return Status::error(Exit::BadInput, std::string("E-ARTIFACT-") + id, "`" + fileName + "`: " + sentence);
+    return Status::error(Exit::BadInput, id, "`" + fileName + "`: " + sentence);
   }
   /// True if |expected| stands at |offset|.
   bool matches(uint64_t offset, std::string_view expected) const {
@@ -44,30 +44,30 @@ Status Reader::readDirectory(ByteSpan directory, uint64_t count, std::vector<Zip
     uint64_t begin = reader.offset();
     ByteSpan fixed = reader.take(zip::centralBytes);
     if (reader.failed())
-      return bad("DAMAGED", "the directory ends within entry " + std::to_string(i));
+      return bad("E-ARTIFACT-DAMAGED", "the directory ends within entry " + std::to_string(i));
     ZipMember member;
     member.crc = loadLittle<uint32_t>(fixed.data() + 16);
     member.name = asText(reader.take(loadLittle<uint16_t>(fixed.data() + 28)));
     ByteSpan extra = reader.take(zip::centralExtraBytes);
     if (reader.failed())
-      return bad("DAMAGED", "the directory ends within entry " + std::to_string(i));
+      return bad("E-ARTIFACT-DAMAGED", "the directory ends within entry " + std::to_string(i));
     if (!isMemberName(member.name))
-      return bad("NAME", "entry " + std::to_string(i) + " has a name that no member may have");
+      return bad("E-ARTIFACT-NAME", "entry " + std::to_string(i) + " has a name that no member may have");
     member.size = loadLittle<uint64_t>(extra.data() + 4);
     member.header = loadLittle<uint64_t>(extra.data() + 20);
     if (asText(directory.subspan(begin, reader.offset() - begin)) != zip::centralEntry(member))
-      return bad("DAMAGED", "the directory's entry of `" + member.name + "` is damaged");
+      return bad("E-ARTIFACT-DAMAGED", "the directory's entry of `" + member.name + "` is damaged");
     if (!members.empty() && members.back().name == member.name)
-      return bad("DUPLICATE", "the member `" + member.name + "` is there twice");
+      return bad("E-ARTIFACT-DUPLICATE", "the member `" + member.name + "` is there twice");
     if (!members.empty() && members.back().name > member.name)
-      return bad("DAMAGED", "the directory is not sorted at `" + member.name + "`");
+      return bad("E-ARTIFACT-DAMAGED", "the directory is not sorted at `" + member.name + "`");
     if (member.header >= file.size() || member.size > file.size())
-      return bad("SIZE", "the member `" + member.name + "` reaches beyond the file");
+      return bad("E-ARTIFACT-SIZE", "the member `" + member.name + "` reaches beyond the file");
     member.data = zip::dataOffset(member.name, member.header);
     members.push_back(std::move(member));
   }
   if (reader.remaining() != 0)
-    return bad("DAMAGED",
+    return bad("E-ARTIFACT-DAMAGED",
                std::to_string(reader.remaining()) + " bytes follow the last entry of the directory");
   return Status::success();
 }
@@ -82,21 +82,21 @@ Status Reader::checkPlaces(const std::vector<ZipMember> &members, uint64_t end) 
   uint64_t at = 0;
   for (const ZipMember *member : byOffset) {
     if (member->header != at)
-      return bad("OVERLAP", "the member `" + member->name + "` begins at byte " +
-                                std::to_string(member->header) + " where the one before it ends at " +
-                                std::to_string(at));
+      return bad("E-ARTIFACT-OVERLAP", "the member `" + member->name + "` begins at byte " +
+                                           std::to_string(member->header) +
+                                           " where the one before it ends at " + std::to_string(at));
     // No sum overflows: header and size are below the file's size, a header is at most 64 KiB long.
     at = member->data + member->size;
     if (at > end)
-      return bad("SIZE", "the member `" + member->name + "` reaches into the directory");
+      return bad("E-ARTIFACT-SIZE", "the member `" + member->name + "` reaches into the directory");
     if (isAlignedMember(member->name) && member->header % weightAlignment != 0)
-      return bad("DAMAGED", "the member `" + member->name + "` is not aligned");
+      return bad("E-ARTIFACT-DAMAGED", "the member `" + member->name + "` is not aligned");
     if (!matches(member->header, zip::localHeader(*member)))
-      return bad("DAMAGED", "the header of the member `" + member->name + "` is damaged");
+      return bad("E-ARTIFACT-DAMAGED", "the header of the member `" + member->name + "` is damaged");
   }
   if (at != end)
-    return bad("OVERLAP", "the members end at byte " + std::to_string(at) + " and the directory begins at " +
-                              std::to_string(end));
+    return bad("E-ARTIFACT-OVERLAP", "the members end at byte " + std::to_string(at) +
+                                         " and the directory begins at " + std::to_string(end));
   return Status::success();
 }
 
@@ -105,9 +105,9 @@ Expected<ZipContents> Reader::read(uint64_t commentBytes) {
   appendLittle(signature, zip::localSignature);
   std::string_view head = asText(file.first(std::min<size_t>(file.size(), 4)));
   if (!std::string_view(signature).starts_with(head))
-    return bad("NOT-AN-ARTIFACT", "the file is not an artifact").remedy("name a .quern file");
+    return bad("E-ARTIFACT-NOT-AN-ARTIFACT", "the file is not an artifact").remedy("name a .quern file");
   auto truncated = [&] {
-    return bad("TRUNCATED", "the end of the file is missing")
+    return bad("E-ARTIFACT-TRUNCATED", "the end of the file is missing")
         .cause("an incomplete copy or download")
         .remedy("copy or compile the artifact again");
   };
@@ -125,12 +125,13 @@ Expected<ZipContents> Reader::read(uint64_t commentBytes) {
   uint64_t directoryEnd = file.size() - tailBytes;
   if (asText(tail) != zip::endRecords(count, offset, size, contents.comment) || size > directoryEnd ||
       offset != directoryEnd - size)
-    return bad("DAMAGED", "the end of the directory is damaged");
+    return bad("E-ARTIFACT-DAMAGED", "the end of the directory is damaged");
   if (count > maxMembers)
-    return bad("LIMIT", "the directory counts " + std::to_string(count) + " members, more than the " +
-                            std::to_string(maxMembers) + " allowed");
+    return bad("E-ARTIFACT-LIMIT", "the directory counts " + std::to_string(count) +
+                                       " members, more than the " + std::to_string(maxMembers) + " allowed");
   if (count > size / zip::centralBytes)
-    return bad("DAMAGED", "the directory is too small for its " + std::to_string(count) + " members");
+    return bad("E-ARTIFACT-DAMAGED",
+               "the directory is too small for its " + std::to_string(count) + " members");
   QUERN_RETURN_IF_ERROR(readDirectory(file.subspan(offset, size), count, contents.members));
   QUERN_RETURN_IF_ERROR(checkPlaces(contents.members, offset));
   return contents;

@@ -17,7 +17,7 @@ constexpr const char *indexName = "model.safetensors.index.json";
 constexpr uint64_t maxIndexBytes = uint64_t(256) << 20;
 
 Status bad(const char *id, const std::string &sentence) {
-  return Status::error(Exit::BadInput, std::string("E-SAFETENSORS-") + id, sentence);
+  return Status::error(Exit::BadInput, id, sentence);
 }
 
 bool exists(const std::string &path) {
@@ -46,7 +46,8 @@ Expected<Checkpoint> Checkpoint::open(const std::string &directory) {
   } else if (indexed) {
     QUERN_RETURN_IF_ERROR(checkpoint.openIndexed());
   } else {
-    return bad("NO-WEIGHTS", "`" + directory + "` has neither `" + singleName + "` nor `" + indexName + "`")
+    return bad("E-SAFETENSORS-NO-WEIGHTS",
+               "`" + directory + "` has neither `" + singleName + "` nor `" + indexName + "`")
         .remedy("name the directory of a downloaded model, or use random weights");
   }
   checkpoint.noteUnreferenced();
@@ -58,7 +59,7 @@ Status Checkpoint::openShards(const std::vector<std::string> &names) {
   for (const std::string &name : names) {
     std::string file = path + "/" + name;
     if (!exists(file))
-      return bad("SHARD-MISSING", "the shard `" + name + "` of `" + path + "` is missing")
+      return bad("E-SAFETENSORS-SHARD-MISSING", "the shard `" + name + "` of `" + path + "` is missing")
           .cause("the download is incomplete")
           .remedy("fetch the file");
     QUERN_ASSIGN_OR_RETURN(SafetensorsFile opened, SafetensorsFile::open(file));
@@ -73,25 +74,26 @@ Status Checkpoint::openShards(const std::vector<std::string> &names) {
   });
   for (size_t i = 1; i < all.size(); ++i)
     if (all[i].name() == all[i - 1].name())
-      return bad("KEY-TWICE", "tensor `" + all[i].name() + "` is in two shards, `" + all[i - 1].shard->name +
-                                  "` and `" + all[i].shard->name + "`");
+      return bad("E-SAFETENSORS-KEY-TWICE", "tensor `" + all[i].name() + "` is in two shards, `" +
+                                                all[i - 1].shard->name + "` and `" + all[i].shard->name +
+                                                "`");
   return Status::success();
 }
 
 Status Checkpoint::openIndexed() {
   Expected<JsonDocument> document = readJsonFile(path + "/" + indexName, {indexName, maxIndexBytes, 8});
   if (!document.ok())
-    return bad("INDEX", document.error().sentence()).cause(document.error().causeText());
+    return bad("E-SAFETENSORS-INDEX", document.error().sentence()).cause(document.error().causeText());
   const Json *map = document->value().find("weight_map");
   if (!map || !map->isObject())
-    return bad("INDEX", std::string("`") + indexName + "` has no object `weight_map`");
+    return bad("E-SAFETENSORS-INDEX", std::string("`") + indexName + "` has no object `weight_map`");
   std::set<std::string> names;
   for (const Json::Member &member : map->members()) {
     if (!member.value.isString())
-      return bad("INDEX", "`weight_map` gives no file name for `" + member.key + "`");
+      return bad("E-SAFETENSORS-INDEX", "`weight_map` gives no file name for `" + member.key + "`");
     const std::string &shard = member.value.string();
     if (!isPlainFileName(shard))
-      return bad("SHARD-NAME",
+      return bad("E-SAFETENSORS-SHARD-NAME",
                  "`weight_map` names the shard `" + shard + "`, which is not a plain file name");
     names.insert(shard);
   }
@@ -99,8 +101,8 @@ Status Checkpoint::openIndexed() {
   for (const Json::Member &member : map->members()) {
     const Tensor *tensor = find(member.key);
     if (!tensor || tensor->shard->name != member.value.string())
-      return bad("KEY-MISSING", "the shard `" + member.value.string() + "` lacks tensor `" + member.key +
-                                    "` that the index puts there")
+      return bad("E-SAFETENSORS-KEY-MISSING", "the shard `" + member.value.string() + "` lacks tensor `" +
+                                                  member.key + "` that the index puts there")
           .cause(tensor ? "it is in `" + tensor->shard->name + "`" : "no shard has it")
           .remedy("fetch index and shards of the same revision");
   }

@@ -21,7 +21,7 @@ constexpr uint64_t maxExactInteger = uint64_t(1) << 53;
 constexpr uint32_t headerDepth = 3;
 
 Status bad(const char *id, const std::string &file, const std::string &sentence) {
-  return Status::error(Exit::BadInput, std::string("E-SAFETENSORS-") + id, "`" + file + "`: " + sentence);
+  return Status::error(Exit::BadInput, id, "`" + file + "`: " + sentence);
 }
 
 std::string ofTensor(std::string_view name) { return "tensor `" + std::string(name) + "` "; }
@@ -37,10 +37,10 @@ std::optional<uint64_t> exactInteger(const Json &value) {
 Status readMetadata(const Json &value, const std::string &file,
                     std::map<std::string, std::string> &metadata) {
   if (!value.isObject())
-    return bad("METADATA", file, "`__metadata__` is not an object");
+    return bad("E-SAFETENSORS-METADATA", file, "`__metadata__` is not an object");
   for (const Json::Member &member : value.members()) {
     if (!member.value.isString())
-      return bad("METADATA", file, "`__metadata__." + member.key + "` is not a string");
+      return bad("E-SAFETENSORS-METADATA", file, "`__metadata__." + member.key + "` is not a string");
     metadata.emplace(member.key, member.value.string());
   }
   return Status::success();
@@ -49,7 +49,9 @@ Status readMetadata(const Json &value, const std::string &file,
 /// Fills |tensor|, with offsets still relative to the data.
 Status readEntry(std::string_view name, const Json &value, const std::string &file, StoredTensor &tensor) {
   tensor.name = name;
-  auto fault = [&](const std::string &sentence) { return bad("ENTRY", file, ofTensor(name) + sentence); };
+  auto fault = [&](const std::string &sentence) {
+    return bad("E-SAFETENSORS-ENTRY", file, ofTensor(name) + sentence);
+  };
   if (!value.isObject())
     return fault("is not described by an object");
   const Json *type = value.find("dtype"), *shape = value.find("shape"), *offsets = value.find("data_offsets");
@@ -61,10 +63,11 @@ Status readEntry(std::string_view name, const Json &value, const std::string &fi
     return fault("has no pair `data_offsets`");
   std::optional<ElementType> element = parseElementType(type->string());
   if (!element)
-    return bad("DTYPE", file, ofTensor(name) + "has the unknown dtype `" + type->string() + "`");
+    return bad("E-SAFETENSORS-DTYPE", file,
+               ofTensor(name) + "has the unknown dtype `" + type->string() + "`");
   tensor.type = *element;
   if (shape->size() > maxRank)
-    return bad("LIMIT", file,
+    return bad("E-SAFETENSORS-LIMIT", file,
                ofTensor(name) + "has rank " + std::to_string(shape->size()) + ", more than the " +
                    std::to_string(maxRank) + " supported");
   for (const Json &extent : shape->items()) {
@@ -82,10 +85,10 @@ Status readEntry(std::string_view name, const Json &value, const std::string &fi
   tensor.size = *end - *begin;
   std::optional<uint64_t> size = tensorBytes(tensor.type, tensor.shape);
   if (!size)
-    return bad("SIZE", file,
+    return bad("E-SAFETENSORS-SIZE", file,
                ofTensor(name) + "has a shape whose size overflows or is no whole number of bytes");
   if (*size != tensor.size)
-    return bad("SIZE", file,
+    return bad("E-SAFETENSORS-SIZE", file,
                ofTensor(name) + "needs " + std::to_string(*size) + " bytes by its shape and has " +
                    std::to_string(tensor.size) + " by its offsets");
   return Status::success();
@@ -103,23 +106,23 @@ Status checkCoverage(const std::vector<StoredTensor> &tensors, uint64_t dataByte
   uint64_t end = 0;
   for (const StoredTensor *tensor : byOffset) {
     if (tensor->offset > end)
-      return bad("GAP", file,
+      return bad("E-SAFETENSORS-GAP", file,
                  ofTensor(tensor->name) + "begins at " + std::to_string(tensor->offset) +
                      " where the tensors before it end at " + std::to_string(end));
     if (tensor->offset < end)
-      return bad("OVERLAP", file,
+      return bad("E-SAFETENSORS-OVERLAP", file,
                  ofTensor(tensor->name) + "begins at " + std::to_string(tensor->offset) +
                      " inside of a tensor that ends at " + std::to_string(end));
     end += tensor->size;
   }
   if (end > dataBytes)
-    return bad("TRUNCATED", file,
+    return bad("E-SAFETENSORS-TRUNCATED", file,
                "the file has " + std::to_string(dataBytes) + " bytes of data and its header describes " +
                    std::to_string(end))
         .cause("an incomplete download or copy")
         .remedy("fetch the file again");
   if (end < dataBytes)
-    return bad("TRAILING", file,
+    return bad("E-SAFETENSORS-TRAILING", file,
                std::to_string(dataBytes - end) + " bytes follow the last tensor that the header describes");
   return Status::success();
 }
@@ -139,21 +142,22 @@ const StoredTensor *SafetensorsHeader::find(std::string_view name) const {
 
 Expected<SafetensorsHeader> parseSafetensorsHeader(ByteSpan file, const std::string &name) {
   if (isLfsPointer(file))
-    return bad("LFS-POINTER", name, "the file is a Git-LFS pointer and not the weights themselves")
+    return bad("E-SAFETENSORS-LFS-POINTER", name,
+               "the file is a Git-LFS pointer and not the weights themselves")
         .remedy("run `git lfs pull` in the model's directory");
   if (file.size() < 8)
-    return bad("TRUNCATED", name,
+    return bad("E-SAFETENSORS-TRUNCATED", name,
                "the file has " + std::to_string(file.size()) + " bytes, too few for a header")
         .cause("an incomplete download or copy")
         .remedy("fetch the file again");
   uint64_t length = loadLittle<uint64_t>(file.data());
   if (length > maxHeaderBytes)
-    return bad("HEADER-SIZE", name,
+    return bad("E-SAFETENSORS-HEADER-SIZE", name,
                "the header is said to have " + std::to_string(length) + " bytes, more than the " +
                    std::to_string(maxHeaderBytes) + " allowed")
         .cause("not a safetensors file, or a damaged one");
   if (length > file.size() - 8)
-    return bad("TRUNCATED", name,
+    return bad("E-SAFETENSORS-TRUNCATED", name,
                "the header has " + std::to_string(length) + " bytes and the file only " +
                    std::to_string(file.size() - 8) + " after its length")
         .cause("an incomplete download or copy")
@@ -164,11 +168,13 @@ Expected<SafetensorsHeader> parseSafetensorsHeader(ByteSpan file, const std::str
   std::string_view body = text;
   body = body.substr(0, body.find_last_not_of(' ') + 1);
   if (!body.starts_with('{') || !body.ends_with('}'))
-    return bad("HEADER-JSON", name, "the header does not begin with `{` or is not padded with spaces alone");
+    return bad("E-SAFETENSORS-HEADER-JSON", name,
+               "the header does not begin with `{` or is not padded with spaces alone");
   Expected<JsonDocument> document = parseJson(body, {"header", maxHeaderBytes, headerDepth});
   if (!document.ok()) {
     bool duplicate = document.error().id() == "E-JSON-DUPLICATE-KEY";
-    return bad(duplicate ? "DUPLICATE" : "HEADER-JSON", name, document.error().sentence())
+    return bad(duplicate ? "E-SAFETENSORS-DUPLICATE" : "E-SAFETENSORS-HEADER-JSON", name,
+               document.error().sentence())
         .cause(document.error().causeText());
   }
 
@@ -176,7 +182,7 @@ Expected<SafetensorsHeader> parseSafetensorsHeader(ByteSpan file, const std::str
   header.dataOffset = 8 + length;
   const Json &root = document->value();
   if (root.size() > maxTensors)
-    return bad("LIMIT", name,
+    return bad("E-SAFETENSORS-LIMIT", name,
                "the header names " + std::to_string(root.size()) + " tensors, more than the " +
                    std::to_string(maxTensors) + " supported");
   header.tensors.reserve(root.size());

@@ -1,110 +1,154 @@
 //===- MachineVerbs.cpp - `devices` and `doctor` --------------------------===//
+#include "runtime/Devices.h"
 #include "runtime/Doctor.h"
 #include "support/Files.h"
 #include "support/Json.h"
-#include "support/Progress.h"
+#include "support/target/KnownTargets.h"
+#include "tools/cli/Program.h"
 #include "tools/cli/RunVerb.h"
 
 #include <cstdio>
 #include <memory>
 
-namespace quern::tools {
-
 using namespace quern::runtime;
 
-static std::shared_ptr<std::string> addFormat(CLI::App &app) {
-  auto format = std::make_shared<std::string>("text");
-  app.add_option("--format", *format, "text or json")->check(CLI::IsMember({"text", "json"}));
-  return format;
+namespace quern::tools {
+
+/// "x, y, z".
+static std::string joined(const std::vector<std::string> &words) {
+  std::string text;
+  for (const std::string &word : words)
+    text += (text.empty() ? "" : ", ") + word;
+  return text;
 }
 
-static void printJson(const char *schema, const char *key, Json items) {
-  Json root = Json::object();
-  root.set("schema", schema);
-  root.set("schema_version", 1);
-  root.set(key, std::move(items));
-  std::printf("%s\n", writeJson(root, {.indent = 1}).c_str());
+static Json deviceJson(const DeviceInfo &info) {
+  Json json = Json::object();
+  json.set("name", info.name);
+  json.set("description", info.description);
+  json.set("vendor", info.vendor);
+  json.set("architecture", info.architecture);
+  json.set("driver", info.driver);
+  json.set("memory_bytes", info.memoryBytes);
+  json.set("units", info.units);
+  Json features = Json::array();
+  for (const std::string &feature : info.features)
+    features.push(feature);
+  json.set("features", std::move(features));
+  return json;
 }
 
-VerbBody addDevicesFlags(CLI::App &app) {
-  auto format = addFormat(app);
-  return [=]() -> Status {
-    Json items = Json::array();
-    for (const BackendDevices &backend : listDevices()) {
-      if (*format == "text" && backend.devices.empty())
-        std::fprintf(stderr, "%s: none, %s\n", backend.backend.c_str(), backend.absence.sentence().c_str());
-      for (const DeviceInfo &info : backend.devices) {
-        std::string features;
-        Json list = Json::array();
-        for (const std::string &feature : info.features) {
-          features += " +" + feature;
-          list.push(feature);
-        }
-        if (*format == "text")
-          std::printf("%-8s %s, %s%s, %u units, %s%s%s\n", info.name.c_str(), info.description.c_str(),
-                      info.architecture.c_str(), features.c_str(), info.units,
-                      formatBytes(double(info.memoryBytes)).c_str(), info.driver.empty() ? "" : ", driver ",
-                      info.driver.c_str());
-        Json item = Json::object();
-        item.set("name", info.name);
-        item.set("description", info.description);
-        item.set("vendor", info.vendor);
-        item.set("architecture", info.architecture);
-        item.set("features", std::move(list));
-        item.set("driver", info.driver);
-        item.set("memory_bytes", info.memoryBytes);
-        item.set("units", info.units);
-        items.push(std::move(item));
+/// Targets whose devices |emulated| can play.
+static std::vector<std::string> emulatedTargets(EmulatedFactory emulated) {
+  std::vector<std::string> names;
+  if (!emulated)
+    return names;
+  for (const TargetInfo &target : knownTargets()) {
+    if (target.isCpu())
+      continue;
+    std::string name = std::string(target.vendor) + ":" + std::string(target.architecture);
+    if (emulated(name, {}).ok())
+      names.push_back(name);
+  }
+  return names;
+}
+
+static Status listAll(OutputFormat format, EmulatedFactory factory) {
+  std::vector<BackendDevices> found = listDevices();
+  std::vector<std::string> played = emulatedTargets(factory);
+  if (format == OutputFormat::Json) {
+    Json root = Json::object(), devices = Json::array(), absent = Json::array(), emulated = Json::array();
+    for (const BackendDevices &backend : found) {
+      for (const DeviceInfo &info : backend.devices)
+        devices.push(deviceJson(info));
+      if (backend.devices.empty()) {
+        Json &entry = absent.push(Json::object());
+        entry.set("backend", backend.backend);
+        entry.set("id", backend.absence.id());
+        entry.set("reason", backend.absence.sentence());
       }
     }
-    if (*format == "json")
-      printJson("quern.devices", "devices", std::move(items));
+    for (const std::string &name : played)
+      emulated.push("emulated:" + name);
+    root.set("schema", "quern.devices");
+    root.set("schema_version", 1);
+    root.set("devices", std::move(devices));
+    root.set("absent", std::move(absent));
+    root.set("emulated", std::move(emulated));
+    std::printf("%s\n", writeJson(root, {.indent = 2}).c_str());
     return Status::success();
+  }
+  for (const BackendDevices &backend : found) {
+    for (const DeviceInfo &info : backend.devices) {
+      std::printf("%-8s %s\n", info.name.c_str(), info.description.c_str());
+      std::printf("         %s:%s, %u units, %s%s%s\n", info.vendor.c_str(), info.architecture.c_str(),
+                  info.units, formatBytes(double(info.memoryBytes)).c_str(),
+                  info.driver.empty() ? "" : ", driver ", info.driver.c_str());
+      if (!info.features.empty())
+        std::printf("         features: %s\n", joined(info.features).c_str());
+    }
+    if (backend.devices.empty())
+      std::printf("%-8s none: %s\n", backend.backend.c_str(), backend.absence.sentence().c_str());
+  }
+  if (played.empty())
+    return Status::success();
+  std::printf("%-8s this program plays %s (as in `emulated:%s`)\n", "emulated", joined(played).c_str(),
+              played.front().c_str());
+  return Status::success();
+}
+
+VerbBody addDevicesFlags(CLI::App &app, EmulatedFactory emulated) {
+  auto flags = std::make_shared<ProgramFlags>();
+  auto format = std::make_shared<OutputFormat>(OutputFormat::Text);
+  addFormatFlag(app, *format);
+  addProgramFlags(app, *flags);
+  return [=]() -> Status {
+    (void)flags;
+    return listAll(*format, emulated);
   };
 }
 
 VerbBody addDoctorFlags(CLI::App &app) {
-  auto format = addFormat(app);
+  auto flags = std::make_shared<ProgramFlags>();
+  auto format = std::make_shared<OutputFormat>(OutputFormat::Text);
+  CLI::App *verb =
+      app.add_subcommand("doctor", "Check drivers, memory and directories, and say how to mend them");
+  addFormatFlag(app, *format);
+  addProgramFlags(app, *flags);
   return [=]() -> Status {
+    (void)flags;
     Expected<std::string> cache = cacheDirectory();
     std::vector<Check> checks = diagnose(cache.ok() ? *cache : std::string());
+    if (!cache.ok())
+      checks.push_back(
+          {"host.cache", CheckState::Warning, cache.error().sentence(), cache.error().remedyText()});
     size_t failed = 0;
-    Json items = Json::array();
+    Json root = Json::object(), list = Json::array();
     for (const Check &check : checks) {
       failed += check.state == CheckState::Failed;
-      if (*format == "text") {
-        std::printf("%-8s %-16s %s\n", checkStateName(check.state), check.name.c_str(), check.detail.c_str());
-        if (!check.fix.empty())
-          std::printf("%25s fix: %s\n", "", check.fix.c_str());
+      if (*format == OutputFormat::Json) {
+        Json &entry = list.push(Json::object());
+        entry.set("name", check.name);
+        entry.set("state", checkStateName(check.state));
+        entry.set("detail", check.detail);
+        entry.set("fix", check.fix);
+        continue;
       }
-      Json item = Json::object();
-      item.set("name", check.name);
-      item.set("state", checkStateName(check.state));
-      item.set("detail", check.detail);
-      item.set("fix", check.fix);
-      items.push(std::move(item));
+      std::printf("%-8s %-16s %s\n", checkStateName(check.state), check.name.c_str(), check.detail.c_str());
+      if (!check.fix.empty())
+        std::printf("%-8s %-16s -> %s\n", "", "", check.fix.c_str());
     }
-    if (*format == "json")
-      printJson("quern.doctor", "checks", std::move(items));
-    if (failed == 0)
-      return Status::success();
-    return Status::error(Exit::NoDevice, "E-DOCTOR", std::to_string(failed) + " checks failed")
-        .remedy("follow the fixes above");
+    if (*format == OutputFormat::Json) {
+      root.set("schema", "quern.doctor");
+      root.set("schema_version", 1);
+      root.set("checks", std::move(list));
+      std::printf("%s\n", writeJson(root, {.indent = 2}).c_str());
+    }
+    if (failed != 0)
+      return Status::error(Exit::NoDevice, "E-DOCTOR-FAILED", std::to_string(failed) + " checks failed")
+          .remedy("do what stands behind the arrows above");
+    return Status::success();
   };
-}
-
-int runMain(CLI::App &app, int argc, char **argv, const std::function<Status()> &body) {
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : int(Exit::Usage);
-  }
-  Status status = body();
-  if (std::fflush(stdout) != 0 && status.ok())
-    status = Status::error(Exit::Resource, "E-OUTPUT-NOT-WRITABLE", "cannot write to the standard output");
-  if (!status.ok())
-    std::fprintf(stderr, "%s\n", status.message().c_str());
-  return int(status.exit());
 }
 
 } // namespace quern::tools

@@ -1,5 +1,6 @@
 //===- RunVerb.cpp --------------------------------------------------------===//
 #include "tools/cli/RunVerb.h"
+#include "tools/cli/Program.h"
 
 #include "runtime/Generate.h"
 #include "runtime/ModelText.h"
@@ -23,9 +24,9 @@ constexpr uint64_t quickBytes = uint64_t(256) << 20;
 
 struct RunOptions {
   std::string artifact, prompt, ids;
-  bool chat = false, ignoreStop = false, stats = false, quiet = false;
+  bool chat = false, ignoreStop = false, stats = false;
   std::vector<std::string> logits; ///< which rows, and where to
-  std::string progress = "auto";
+  ProgramFlags flags;
   std::optional<int64_t> newTokens;
   std::optional<float> temperature, topP;
   std::optional<uint32_t> topK;
@@ -62,7 +63,6 @@ public:
   explicit Run(const RunOptions &options) : options(options) {}
 
   Status execute() {
-    catchInterrupts();
     QUERN_RETURN_IF_ERROR(checkOptions());
     QUERN_ASSIGN_OR_RETURN(Artifact artifact, Artifact::open(options.artifact));
     QUERN_ASSIGN_OR_RETURN(ModelText read, ModelText::read(artifact));
@@ -126,10 +126,9 @@ private:
         own.context == 0 && promptTokens != 0 && limit != artifact.manifest().limits.end())
       own.context = std::min<int64_t>(promptTokens + newTokens() + 1,
                                       int64_t(std::min<uint64_t>(limit->second, 1u << 24)));
-    std::optional<ProgressMode> mode = parseProgressMode(options.progress);
     uint64_t total = artifact.weights().totalBytes();
-    bool silent = options.quiet || !mode || total < quickBytes;
-    Progress progress(silent ? ProgressMode::None : *mode, "prepare weights", total, ProgressUnit::Bytes);
+    Progress progress(total < quickBytes ? ProgressMode::None : options.flags.progressMode(),
+                      "prepare weights", total, ProgressUnit::Bytes);
     own.loadProgress = [&](uint64_t bytes) { progress.add(bytes); };
     QUERN_ASSIGN_OR_RETURN(session, Session::open(std::move(artifact), own));
     return Status::success();
@@ -306,9 +305,7 @@ VerbBody addRunFlags(CLI::App &app, EmulatedFactory emulated) {
   app.add_flag("--sanitize,!--no-sanitize", options->session.deviceOptions.sanitize,
                "Emulated devices: check bounds, alignment and races (default)");
   app.add_flag("--stats", options->stats, "Print times and sizes at the end");
-  app.add_option("--progress", options->progress, "auto, bar, plain, json or none")
-      ->check(CLI::IsMember({"auto", "bar", "plain", "json", "none"}));
-  app.add_flag("-q,--quiet", options->quiet, "No progress");
+  addProgramFlags(app, options->flags);
   return [=]() -> Status { return Run(*options).execute(); };
 }
 

@@ -23,11 +23,9 @@ using VerbBody = std::function<Status()>;
 /// |emulated| opens emulated devices where they are linked into the program; null looks for their library
 /// beside it.
 VerbBody addRunFlags(CLI::App &app, runtime::EmulatedFactory emulated);
-VerbBody addDevicesFlags(CLI::App &app);
+/// |emulated| as above; lists the devices it plays.
+VerbBody addDevicesFlags(CLI::App &app, runtime::EmulatedFactory emulated);
 VerbBody addDoctorFlags(CLI::App &app);
-
-/// Parses, runs, prints an error to stderr; returns the exit code.
-int runMain(CLI::App &app, int argc, char **argv, const std::function<Status()> &body);
 
 } // namespace quern::tools
 

@@ -1,4 +1,5 @@
 //===- quern-run.cpp - Runs artifacts; needs nothing but libc and a driver ---===//
+#include "tools/cli/Program.h"
 #include "tools/cli/RunVerb.h"
 
 #include <cstring>
@@ -9,7 +10,8 @@ int main(int argc, char **argv) {
   bool isDevices = argc > 1 && std::strcmp(argv[1], "devices") == 0;
   bool isDoctor = argc > 1 && std::strcmp(argv[1], "doctor") == 0;
   CLI::App app{"Runs a Quern artifact", "quern-run"};
-  tools::VerbBody body = isDevices  ? tools::addDevicesFlags(app)
+  tools::beginProgram(app);
+  tools::VerbBody body = isDevices  ? tools::addDevicesFlags(app, nullptr)
                          : isDoctor ? tools::addDoctorFlags(app)
                                     : tools::addRunFlags(app, nullptr);
   if (isDevices || isDoctor) {
@@ -18,5 +20,7 @@ int main(int argc, char **argv) {
   } else {
     app.footer("Two more uses: `quern-run devices` lists devices, `quern-run doctor` checks this machine.");
   }
-  return tools::runMain(app, argc, argv, body);
+  if (std::optional<int> code = tools::parseArguments(app, argc, argv))
+    return *code;
+  return tools::finishProgram(body());
 }

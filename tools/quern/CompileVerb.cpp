@@ -1,8 +1,10 @@
 //===- CompileVerb.cpp - `quern compile` ----------------------------------===//
 #include "lowering/Compile.h"
+#include "support/Files.h"
 #include "tools/quern/Verb.h"
 
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
 namespace quern::tools {
@@ -25,42 +27,72 @@ static void printTable(const lowering::CompileReport &report) {
   }
 }
 
+/// "demo.quern" of "models/demo/" or "models/demo/config.json".
+static std::string defaultOutput(const std::string &directory) {
+  std::filesystem::path path(directory);
+  if (path.filename() == "config.json")
+    path = path.parent_path();
+  if (!path.has_filename())
+    path = path.parent_path();
+  std::string name = path.filename().string();
+  return (name.empty() || name == "." || name == ".." ? "model" : name) + ".quern";
+}
+
 VerbBody addCompileVerb(CLI::App &app) {
-  auto options = std::make_shared<lowering::CompileOptions>();
-  auto weights = std::make_shared<std::string>("embed");
-  auto phase = std::make_shared<std::string>("code");
-  auto quiet = std::make_shared<bool>(false);
+  struct Options : lowering::CompileOptions {
+    std::string weightsText = "embed", phase = "code";
+    ProgramFlags flags;
+  };
+  auto options = std::make_shared<Options>();
   CLI::App *verb = app.add_subcommand("compile", "Build the artifact of a checkpoint");
-  verb->add_option("DIR", options->directory, "Checkpoint directory (config.json, *.safetensors, tokenizer.json)")
+  verb->add_option("DIR", options->directory,
+                   "Checkpoint directory (config.json, *.safetensors, tokenizer.json)")
       ->required();
-  verb->add_option("-o,--output", options->output, "Artifact to write");
-  verb->add_option("--target", options->targets, "Target, repeatable: cpu, nvidia:sm_90a, amd:gfx942, ...")
+  verb->add_option("-o,--output", options->output, "Artifact to write")->default_str("<name of DIR>.quern");
+  verb->add_option("--target", options->targets,
+                   "Target, repeatable: cpu, nvidia:sm_90a, amd:gfx942, an alias such as h100, ...")
       ->default_str("cpu");
   verb->add_option("--family", options->family, "Family description of your own (docs/Families.md)");
-  verb->add_option("--weights", *weights, "embed, link or random")->check(CLI::IsMember({"embed", "link", "random"}));
+  verb->add_option("--weights", options->weightsText, "embed, link or random")
+      ->check(CLI::IsMember({"embed", "link", "random"}));
   verb->add_flag("--trust-digests", options->trustDigests, "With --weights link: do not read the weights");
   verb->add_option("--seed", options->seed, "Seed of random weights");
   verb->add_option("--precision", options->precision, "auto, fp8, fp8-weights or bf16");
-  verb->add_option("-j,--jobs", options->jobs, "Kernels compiled at one time");
+  verb->add_option("-j,--jobs", options->jobs, "Kernels compiled at one time; 0 for one per core");
   verb->add_flag("!--no-cache", options->useCache, "Compile every kernel anew");
-  verb->add_option("--compile-to", *phase, "Stop after a phase: import, model, tile, layouts, rings, target, llvm, code");
+  verb->add_flag("--dry-run", options->dryRun,
+                 "Check everything and list the kernels; compile and write nothing");
+  verb->add_option("--compile-to", options->phase,
+                   "Stop after a phase: import, model, tile, layouts, rings, target, llvm, code");
   verb->add_option("--dump-to", options->dumpTo, "Directory for the text of every phase");
-  verb->add_flag("-q,--quiet", *quiet, "No table");
+  addProgramFlags(*verb, options->flags);
   return [=]() -> Status {
     if (options->targets.empty())
       options->targets = {"cpu"};
-    options->weights = *weights == "link"     ? lowering::WeightsMode::Link
-                       : *weights == "random" ? lowering::WeightsMode::Random
-                                              : lowering::WeightsMode::Embed;
-    options->progress = ProgressMode::Auto;
+    options->weights = options->weightsText == "link"     ? lowering::WeightsMode::Link
+                       : options->weightsText == "random" ? lowering::WeightsMode::Random
+                                                          : lowering::WeightsMode::Embed;
+    options->progress = options->flags.progressMode();
     options->workerProgram = "/proc/self/exe";
-    QUERN_ASSIGN_OR_RETURN(options->stopAfter, lowering::parsePhase(*phase));
+    QUERN_ASSIGN_OR_RETURN(options->stopAfter, lowering::parsePhase(options->phase));
+    const bool writes = options->stopAfter == lowering::Phase::Code && !options->dryRun;
+    if (options->output.empty() && writes)
+      options->output = defaultOutput(options->directory);
+    // Refused now rather than after minutes of compilation; what is opened here goes away unwritten.
+    if (writes)
+      if (Expected<AtomicFile> trial = AtomicFile::create(options->output); !trial.ok())
+        return trial.takeError();
     QUERN_ASSIGN_OR_RETURN(lowering::CompileReport report, lowering::compileModel(*options));
-    if (!*quiet)
-      printTable(report);
-    std::fprintf(stderr, "import %.2f s, lower %.2f s, compile %.2f s (%u kernels, %u from the cache), write %.2f s\n",
-                 report.importSeconds, report.lowerSeconds, report.compileSeconds, report.compiled, report.fromCache,
-                 report.writeSeconds);
+    if (options->flags.quiet)
+      return Status::success();
+    printTable(report);
+    std::fprintf(
+        stderr, "import %.2f s, lower %.2f s, compile %.2f s (%u kernels, %u from the cache), write %.2f s\n",
+        report.importSeconds, report.lowerSeconds, report.compileSeconds, report.compiled, report.fromCache,
+        report.writeSeconds);
+    if (writes)
+      std::fprintf(stderr, "wrote `%s`, %s\n", options->output.c_str(),
+                   formatBytes(double(report.artifactBytes)).c_str());
     return Status::success();
   };
 }

@@ -7,18 +7,14 @@
 #ifndef QUERN_TOOLS_QUERN_VERB_H
 #define QUERN_TOOLS_QUERN_VERB_H
 
-#include "support/Status.h"
-
-#include <CLI/CLI.hpp>
-
-#include <functional>
+#include "tools/cli/Program.h"
+#include "tools/cli/RunVerb.h"
 
 namespace quern::tools {
 
-/// Runs a verb after its flags have been parsed.
-using VerbBody = std::function<Status()>;
-
 VerbBody addCompileVerb(CLI::App &app);
+VerbBody addImportVerb(CLI::App &app);
+VerbBody addInspectVerb(CLI::App &app);
 
 } // namespace quern::tools
 

@@ -1,0 +1,168 @@
+//===- VerbsTest.cpp - The verbs of `quern`, run as a user does -----------===//
+#include "support/Json.h"
+#include "support/ScratchDirectory.h"
+#include "support/safetensors/Checkpoint.h"
+#include "tests/tools/RunProgram.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+using namespace quern;
+using namespace quern::tests;
+using testing::HasSubstr;
+
+namespace {
+
+const std::string model = QUERN_SOURCE_DIR "/tests/models/deepseek_v3_fp8";
+
+class Verbs : public testing::Test {
+protected:
+  static void SetUpTestSuite() {
+    shared = new ScratchDirectory;
+    compiled = quern({"compile", model, "-o", *shared / "m.quern", "--target", "cpu:x86-64-v3", "--target",
+                      "nvidia:sm_90a", "--progress", "json"});
+    ASSERT_EQ(compiled.exit, 0) << compiled.err;
+  }
+  static void TearDownTestSuite() {
+    delete shared;
+    shared = nullptr;
+  }
+  static RunResult quern(std::vector<std::string> arguments) {
+    RunOptions options;
+    options.environment["QUERN_CACHE_DIR"] = *shared / "cache";
+    return runProgram(QUERN_PROGRAM, std::move(arguments), options);
+  }
+  static JsonDocument json(const RunResult &run) {
+    EXPECT_EQ(run.exit, 0) << run.err;
+    Expected<JsonDocument> document = parseJson(run.out);
+    EXPECT_TRUE(document.ok()) << document.error().message();
+    return document.ok() ? *std::move(document) : JsonDocument("none", Json());
+  }
+
+  static ScratchDirectory *shared;
+  static RunResult compiled;
+};
+
+ScratchDirectory *Verbs::shared = nullptr;
+RunResult Verbs::compiled;
+
+TEST_F(Verbs, helpAndVersionGoToStdout) {
+  RunResult help = quern({"--help"});
+  EXPECT_EQ(help.exit, 0);
+  EXPECT_EQ(help.err, "");
+  for (const char *verb : {"import", "compile", "inspect", "run", "devices", "doctor"}) {
+    EXPECT_THAT(help.out, HasSubstr(verb));
+    RunResult own = quern({verb, "--help"});
+    EXPECT_EQ(own.exit, 0);
+    EXPECT_THAT(own.out, HasSubstr("--progress"));
+    EXPECT_EQ(own.err, "");
+  }
+  EXPECT_THAT(quern({"compile", "--help"}).out, HasSubstr("[embed]"));
+  RunResult version = quern({"--version"});
+  EXPECT_EQ(version.exit, 0);
+  EXPECT_THAT(version.out, testing::StartsWith("quern "));
+}
+
+TEST_F(Verbs, compilePrintsTheTableToStdout) {
+  EXPECT_THAT(compiled.out, HasSubstr("cpu:x86-64-v3 (fp8-weights)"));
+  EXPECT_THAT(compiled.out, HasSubstr("nvidia:sm_90a (fp8)"));
+  EXPECT_THAT(compiled.out, HasSubstr("router"));
+  EXPECT_THAT(compiled.err, HasSubstr("\"task\":\"compile kernels\""));
+}
+
+TEST_F(Verbs, dryRunListsKernelsAndWritesNothing) {
+  RunResult run =
+      quern({"compile", model, "-o", *shared / "dry.quern", "--target", "amd:gfx942", "--dry-run"});
+  EXPECT_EQ(run.exit, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("amd:gfx942 (fp8)"));
+  EXPECT_THAT(run.out, HasSubstr("latent_attention"));
+  EXPECT_THAT(shared->entries(), testing::Not(testing::Contains("dry.quern")));
+}
+
+TEST_F(Verbs, quietIsQuiet) {
+  RunResult run = quern({"compile", model, "-o", *shared / "q.quern", "--target", "cpu:x86-64-v3", "-q"});
+  EXPECT_EQ(run.exit, 0);
+  EXPECT_EQ(run.out + run.err, "");
+}
+
+TEST_F(Verbs, importAccountsForEveryTensor) {
+  RunResult text = quern({"import", model});
+  EXPECT_EQ(text.exit, 0) << text.err;
+  EXPECT_THAT(text.out, HasSubstr("tokenizer: "));
+  JsonDocument report = json(quern({"import", model, "--format", "json", "--tensors", "--target", "h100"}));
+  EXPECT_EQ(report.value().find("schema")->string(), "quern.import");
+  Expected<Checkpoint> checkpoint = Checkpoint::open(model);
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().message();
+  for (const Checkpoint::Tensor &tensor : checkpoint->tensors())
+    EXPECT_NE(writeJson(report.value()).find("\"" + tensor.name() + "\""), std::string::npos)
+        << tensor.name();
+}
+
+TEST_F(Verbs, inspectShowsTargetsAndKernels) {
+  EXPECT_THAT(quern({"inspect", *shared / "m.quern"}).out, HasSubstr("nvidia:sm_90a: rung fp8"));
+  JsonDocument report = json(quern({"inspect", *shared / "m.quern", "--format", "json"}));
+  Expected<std::vector<JsonRef>> targets = report.root().getArray("targets");
+  ASSERT_TRUE(targets.ok());
+  ASSERT_EQ(targets->size(), 2u);
+  for (JsonRef target : *targets) {
+    Expected<std::vector<JsonRef>> kernels = target.getArray("kernels");
+    ASSERT_TRUE(kernels.ok());
+    EXPECT_GE(kernels->size(), 10u);
+    for (JsonRef kernel : *kernels) {
+      EXPECT_GT(*kernel.getInt("code_bytes"), 0);
+      EXPECT_GT(*kernel.getInt("threads"), 0);
+    }
+  }
+}
+
+/// Each stage of one kernel shows what its phase has made.
+TEST_F(Verbs, inspectShowsEveryStage) {
+  JsonDocument report = json(quern({"inspect", *shared / "m.quern", "--kernel", "router", "--target",
+                                    "nvidia:sm_90a", "--format", "json"}));
+  const std::string symbol(*(*report.root().getArray("kernels"))[0].getString("symbol"));
+  auto stage = [&](const std::string &name) {
+    RunResult run = quern(
+        {"inspect", *shared / "m.quern", "--target", "nvidia:sm_90a", "--kernel", symbol, "--stage", name});
+    EXPECT_EQ(run.exit, 0) << run.err;
+    return run.out;
+  };
+  EXPECT_THAT(stage("tile"), HasSubstr("tile.kernel"));
+  EXPECT_THAT(stage("tile"), testing::Not(HasSubstr("layout<")));
+  EXPECT_THAT(stage("layouts"), HasSubstr("layout"));
+  EXPECT_THAT(stage("target"), HasSubstr("llvm.func"));
+  EXPECT_THAT(stage("llvm"), HasSubstr("define"));
+  EXPECT_THAT(stage("code"), HasSubstr(".entry " + symbol));
+}
+
+/// What `compile` stored comes out again, byte for byte.
+TEST_F(Verbs, inspectExtractsTheWeights) {
+  RunResult run = quern({"inspect", *shared / "m.quern", "--extract-weights", *shared / "weights", "-q"});
+  ASSERT_EQ(run.exit, 0) << run.err;
+  Expected<Checkpoint> before = Checkpoint::open(model), after = Checkpoint::open(*shared / "weights");
+  ASSERT_TRUE(before.ok());
+  ASSERT_TRUE(after.ok()) << after.error().message();
+  size_t compared = 0;
+  for (const Checkpoint::Tensor &tensor : before->tensors())
+    for (const Checkpoint::Tensor &other : after->tensors())
+      if (tensor.name() == other.name()) {
+        ++compared;
+        EXPECT_EQ(tensor.shape(), other.shape());
+        EXPECT_TRUE(std::ranges::equal(tensor.bytes(), other.bytes())) << tensor.name();
+      }
+  EXPECT_EQ(compared, after->tensors().size());
+  EXPECT_GT(compared, 20u);
+}
+
+TEST_F(Verbs, devicesAndDoctor) {
+  JsonDocument devices = json(quern({"devices", "--format", "json"}));
+  EXPECT_EQ(devices.value().find("schema")->string(), "quern.devices");
+  std::string names = writeJson(devices.value());
+  EXPECT_THAT(names, HasSubstr("\"cpu\""));
+  EXPECT_THAT(names, HasSubstr("emulated:amd:gfx942"));
+  EXPECT_THAT(quern({"devices"}).out, HasSubstr("cpu"));
+  JsonDocument doctor = json(quern({"doctor", "--format", "json"}));
+  EXPECT_EQ(doctor.value().find("schema")->string(), "quern.doctor");
+  EXPECT_THAT(writeJson(doctor.value()), HasSubstr("host.memory"));
+}
+
+} // namespace

@@ -1,0 +1,78 @@
+//===- ImportVerb.cpp - `quern import` ------------------------------------===//
+#include "lowering/import/Report.h"
+#include "runtime/text/Tokenizer.h"
+#include "support/Files.h"
+#include "support/target/TargetSpec.h"
+#include "tools/quern/Verb.h"
+
+#include <cstdio>
+#include <memory>
+#include <unistd.h>
+
+namespace quern::tools {
+
+/// What stands about the tokenizer in the report: "1024 tokens", "none", or the reason why it cannot be read.
+static Expected<std::string> tokenizerText(const std::string &directory, Status &fault) {
+  const std::string path = directory + "/tokenizer.json";
+  if (access(path.c_str(), F_OK) != 0)
+    return std::string("none: token ids go in and come out");
+  QUERN_ASSIGN_OR_RETURN(std::string text, readFile(path, runtime::Tokenizer::maxFileBytes));
+  Expected<runtime::Tokenizer> tokenizer = runtime::Tokenizer::read(text, path);
+  if (!tokenizer.ok()) {
+    fault = tokenizer.takeError();
+    return fault.sentence();
+  }
+  return std::string("readable");
+}
+
+VerbBody addImportVerb(CLI::App &app) {
+  struct Options {
+    std::string directory;
+    std::vector<std::string> targets;
+    import::ReadOptions read;
+    import::MemoryLimits limits;
+    bool tensors = false, codes = false;
+    OutputFormat format = OutputFormat::Text;
+    ProgramFlags flags;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App *verb = app.add_subcommand("import", "Account for every tensor of a checkpoint; write nothing");
+  verb->add_option("DIR", options->directory, "Checkpoint directory, or a config.json")->required();
+  verb->add_option("--target", options->targets, "Target of a memory plan, repeatable")
+      ->default_str("cpu nvidia:sm_90a amd:gfx942");
+  verb->add_option("--family", options->read.family, "Family description of your own (docs/Families.md)");
+  verb->add_option("--context", options->limits.context,
+                   "Tokens of one sequence to plan for; 0: 4096 or the model's")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_option("--sequences", options->limits.sequences, "Sequences to plan for")
+      ->check(CLI::PositiveNumber);
+  verb->add_flag("--tensors", options->tensors, "Name every tensor and what becomes of it");
+  verb->add_flag("--codes", options->codes, "Also scan the fp8 weights for NaN; reads all of their bytes");
+  addFormatFlag(*verb, options->format);
+  addProgramFlags(*verb, options->flags);
+  return [=]() -> Status {
+    std::vector<std::string> names = options->targets;
+    if (names.empty())
+      names = {"cpu", "nvidia:sm_90a", "amd:gfx942"};
+    QUERN_ASSIGN_OR_RETURN(std::vector<TargetSpec> targets, parseTargets(names));
+    QUERN_ASSIGN_OR_RETURN(import::ImportedModel model, import::readModel(options->directory, options->read));
+    std::vector<import::MemoryPlan> plans;
+    for (const TargetSpec &target : targets)
+      plans.push_back(import::planMemory(model, target, options->limits));
+    Status tokenizerFault = Status::success();
+    QUERN_ASSIGN_OR_RETURN(std::string tokenizer, tokenizerText(options->directory, tokenizerFault));
+    if (options->format == OutputFormat::Json) {
+      Json json = import::importJson(model, plans, options->tensors);
+      json.set("tokenizer", tokenizer);
+      std::printf("%s\n", writeJson(json, {.indent = 2}).c_str());
+    } else {
+      std::printf("%s", import::importText(model, plans, options->tensors).c_str());
+      std::printf("tokenizer: %s\n", tokenizer.c_str());
+    }
+    QUERN_RETURN_IF_ERROR(model.census().status());
+    QUERN_RETURN_IF_ERROR(std::move(tokenizerFault));
+    return options->codes ? import::checkFp8Codes(model) : Status::success();
+  };
+}
+
+} // namespace quern::tools

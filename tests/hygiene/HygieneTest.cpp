@@ -277,8 +277,10 @@ TEST(Hygiene, everyErrorIdIsDocumented) {
     for (const IdUse &use : idsOf(file.code)) {
       used.insert(use.id);
       auto it = ids.find(use.id);
-      ASSERT_TRUE(it != ids.end()) << file.path << ":" << use.line << ": " << use.id
+      EXPECT_TRUE(it != ids.end()) << file.path << ":" << use.line << ": " << use.id
                                    << " has no row in docs/Diagnostics.md";
+      if (it == ids.end())
+        continue;
       const std::string code = exitCode(use.exit);
       EXPECT_TRUE(
           code.empty() ||

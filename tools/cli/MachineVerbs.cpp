@@ -111,8 +111,6 @@ VerbBody addDevicesFlags(CLI::App &app, EmulatedFactory emulated) {
 VerbBody addDoctorFlags(CLI::App &app) {
   auto flags = std::make_shared<ProgramFlags>();
   auto format = std::make_shared<OutputFormat>(OutputFormat::Text);
-  CLI::App *verb =
-      app.add_subcommand("doctor", "Check drivers, memory and directories, and say how to mend them");
   addFormatFlag(app, *format);
   addProgramFlags(app, *flags);
   return [=]() -> Status {

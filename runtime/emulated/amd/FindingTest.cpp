@@ -68,6 +68,18 @@ TEST_P(Findings, AWaitForTooFewLoads) {
   EXPECT_NE(run.findings[0].detail.find("v3"), std::string::npos); // v2 is covered: loads return in order
 }
 
+TEST_P(Findings, ACounterAtItsMaximumCompletesOlderLoads) {
+  // 63 loads can be outstanding: the 64th waits for the first.
+  auto body = [&](unsigned later) {
+    std::string text = head() + load() + " v2, v1, s[8:9]\n";
+    for (unsigned i = 0; i < later; ++i)
+      text += load() + " v" + std::to_string(10 + i) + ", v1, s[8:9]\n";
+    return text + "v_mov_b32 v3, v2\n";
+  };
+  kernel(body(63)).buffer(Words(64)).expectSuccess(1, 32);
+  kernel(body(62)).buffer(Words(64)).expectFinding(1, 32, "missing-wait");
+}
+
 TEST_P(Findings, AScalarRegisterUsedBeforeItsWait) {
   kernel(sload() + "v_mov_b32 v1, s8\n").buffer(Words(4)).expectFinding(1, 32, "missing-wait");
   kernel(sload() + waitScalar() + "v_mov_b32 v1, s8\n").buffer(Words(4)).expectSuccess(1, 32);

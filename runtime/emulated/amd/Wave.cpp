@@ -73,14 +73,18 @@ void Wave::issue(Outstanding &&operation) {
     memoryQueue.push_back(shared);
     if (shared->alsoLocal)
       localQueue.push_back(shared);
-    return;
+    break;
   case Counter::Local:
     localQueue.push_back(shared);
-    return;
+    break;
   case Counter::ScalarLoad:
     scalarQueue.push_back(shared);
     return;
   }
+  // A counter at its maximum stalls the wave until an operation completes: what is older is done, without a
+  // wait.
+  waitMemory(target.largestMemoryCount);
+  waitLocal(target.largestLocalCount, false);
 }
 
 void Wave::complete(Outstanding &operation) {

@@ -207,8 +207,7 @@ ThreadContext *BlockRun::next(uint32_t warp, bool leaveWarp) {
       releaseParked(index);
     if (at.ready == 0)
       continue;
-    uint32_t lane = static_cast<uint32_t>(std::countr_zero(std::rotr(at.ready, static_cast<int>(at.cursor))));
-    return &threads[index * warpSize + (lane + at.cursor) % warpSize];
+    return pick(index);
   }
   return nullptr;
 }
@@ -226,7 +225,7 @@ void BlockRun::block(ThreadContext *thread, Wait why, uint32_t site, uint32_t de
   state.detail = detail;
   Warp &warp = warps[thread->warp];
   warp.ready &= ~(1u << thread->lane);
-  switchTo(thread, next(thread->warp, false));
+  switchTo(thread, warp.ready ? pick(thread->warp) : next(thread->warp, false));
   state.wait = Wait::No;
 }
 
@@ -358,7 +357,7 @@ bool BlockRun::completePending(Warp &warp, size_t index) {
   if ((pending.arrived | warp.gone) != (pending.mask | warp.gone) || pending.arrived == 0)
     return false;
   uint32_t firstThread = static_cast<uint32_t>(&warp - warps.data()) * warpSize;
-  if (pending.isBarrier) {
+  if (!pending.what) {
     if (launch.options->sanitize && launch.sharedBytes) {
       uint32_t who[warpSize], count = 0;
       for (uint32_t rest = pending.arrived; rest; rest &= rest - 1)
@@ -389,12 +388,8 @@ void BlockRun::collective(ThreadContext *thread, uint32_t site, uint32_t mask, C
          !(warp.pending[index].mask == mask && warp.pending[index].what == what &&
            !(warp.pending[index].arrived & bit)))
     ++index;
-  if (index == warp.pending.size()) {
-    warp.pending.emplace_back();
-    warp.pending[index].mask = mask;
-    warp.pending[index].what = what;
-    warp.pending[index].isBarrier = what == nullptr;
-  }
+  if (index == warp.pending.size())
+    warp.pending.emplace_back(mask, what);
   warp.pending[index].arrived |= bit;
   warp.pending[index].arguments[thread->lane] = arguments;
   if (!completePending(warp, index))

@@ -19,6 +19,7 @@
 #include "runtime/emulated/nvidia/ThreadContext.h"
 
 #include <atomic>
+#include <bit>
 #include <string>
 #include <vector>
 
@@ -109,10 +110,10 @@ private:
     std::vector<uint32_t> released; ///< shadow row of those that arrived without waiting
   };
   struct Pending {
-    uint32_t mask = 0, arrived = 0;
-    Collective what = nullptr;
-    bool isBarrier = false;
-    void *arguments[warpSize] = {};
+    Pending(uint32_t mask, Collective what) : mask(mask), what(what) {}
+    uint32_t mask, arrived = 0;
+    Collective what;           ///< null for a barrier
+    void *arguments[warpSize]; ///< of the lanes that have arrived
   };
   struct Warp {
     uint32_t ready = 0, gone = 0, parked = 0; ///< lanes; gone: exited, or beyond the block
@@ -132,6 +133,11 @@ private:
   [[noreturn]] void finish(ThreadContext *thread);
   void runOneByOne();
   void block(ThreadContext *thread, Wait why, uint32_t site, uint32_t detail);
+  ThreadContext *pick(uint32_t warp) {
+    const Warp &at = warps[warp];
+    auto lane = static_cast<uint32_t>(std::countr_zero(std::rotr(at.ready, static_cast<int>(at.cursor))));
+    return &threads[warp * warpSize + (lane + at.cursor) % warpSize];
+  }
   ThreadContext *next(uint32_t warp, bool leaveWarp);
   void switchTo(ThreadContext *from, ThreadContext *to);
   void releaseParked(uint32_t warp);

@@ -1,8 +1,8 @@
 //===- SpeedBench.cpp - Thread-instructions a second ----------------------===//
 //
-// Kernels of testdata/programs.ptx and two loops written here, on one host thread, with the sanitizer on and
-// off. The counter `thread-instructions/s` is what to look at; `compile` is the time from PTX text to host
-// code.
+// Kernels of testdata/programs.ptx and three loops written here, on one host thread, with the sanitizer on
+// and off. The counter `thread-instructions/s` is what to look at; `compile` is the time from PTX text to
+// host code.
 //
 //===----------------------------------------------------------------------===//
 
@@ -41,6 +41,25 @@ loop:
 }
 )";
 
+/// 200 rounds of a butterfly sum over the warp, with a barrier each: everything that switches fibres.
+const char *collectives = R"(.version 8.0
+.target sm_80
+.address_size 64
+.visible .entry k(.param .u64 .ptr out, .param .u64 .ptr ignored, .param .u32 n) {
+  .reg .pred %p<2>; .reg .b32 %r<20>; .reg .b64 %d<4>;
+  ld.param.u64 %d1, [out]; mov.u32 %r1, %tid.x; mul.wide.u32 %d2, %r1, 4; add.u64 %d1, %d1, %d2;
+  mov.u32 %r2, %r1; mov.u32 %r9, 0;
+loop:
+  shfl.sync.bfly.b32 %r3, %r2, 16, 31, -1; add.u32 %r2, %r2, %r3;
+  shfl.sync.bfly.b32 %r3, %r2, 8, 31, -1; add.u32 %r2, %r2, %r3;
+  shfl.sync.bfly.b32 %r3, %r2, 4, 31, -1; add.u32 %r2, %r2, %r3;
+  shfl.sync.bfly.b32 %r3, %r2, 2, 31, -1; add.u32 %r2, %r2, %r3;
+  shfl.sync.bfly.b32 %r3, %r2, 1, 31, -1; add.u32 %r2, %r2, %r3;
+  bar.sync 0; add.u32 %r9, %r9, 1; setp.lt.u32 %p1, %r9, 200; @%p1 bra loop;
+  st.global.u32 [%d1], %r2; ret;
+}
+)";
+
 void run(benchmark::State &state, const std::string &ptx, const char *name, uint32_t blocks, uint32_t threads,
          int buffers, uint32_t n) {
   RunOptions options;
@@ -74,11 +93,13 @@ void run(benchmark::State &state, const std::string &ptx, const char *name, uint
 }
 
 void registersOnly(benchmark::State &state) { run(state, arithmetic, "k", 8, 128, 2, 0); }
+void collectivesOnly(benchmark::State &state) { run(state, collectives, "k", 4, 128, 2, 0); }
 void vectorAdd(benchmark::State &state) { run(state, programs(), "vector_add", 4096, 256, 3, 4096 * 256); }
 void blockSum(benchmark::State &state) { run(state, programs(), "block_sum", 64, 256, 2, 1 << 20); }
 void softmax(benchmark::State &state) { run(state, programs(), "softmax", 64, 256, 2, 4096); }
 void histogram(benchmark::State &state) { run(state, programs(), "histogram", 64, 256, 2, 1 << 20); }
 BENCHMARK(registersOnly)->ArgName("sanitize")->Arg(0)->Arg(1);
+BENCHMARK(collectivesOnly)->ArgName("sanitize")->Arg(0)->Arg(1);
 BENCHMARK(vectorAdd)->ArgName("sanitize")->Arg(0)->Arg(1);
 BENCHMARK(blockSum)->ArgName("sanitize")->Arg(0)->Arg(1);
 BENCHMARK(softmax)->ArgName("sanitize")->Arg(0)->Arg(1);

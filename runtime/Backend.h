@@ -31,7 +31,7 @@ struct DeviceOptions {
   uint64_t seed = 0;                  ///< emulated: order in which warps run
   bool sanitize = true;               ///< emulated: check bounds, alignment, races
   EmulatedFactory emulated = nullptr; ///< linked in; null: libquern-emulated.so beside the program
-  std::string emulatedLibrary;        ///< path of that library where it is elsewhere
+  std::string emulatedLibrary = {};   ///< path of that library where it is elsewhere
 };
 
 struct Backend {

@@ -34,13 +34,14 @@
 namespace quern::runtime {
 
 struct SessionOptions {
-  std::string device;           ///< as for `openDevice`; empty takes the best that is present
-  DeviceOptions deviceOptions;  ///< threads, memory limit, emulation
-  int32_t sequences = 1;        ///< at one time
-  int64_t context = 0;          ///< positions of one sequence; 0 for what the model allows and memory holds
-  int64_t tokensPerStep = 0;    ///< 0 for what the plan says
-  std::string weightsDirectory; ///< of linked weights
-  std::function<void(uint64_t)> loadProgress; ///< told the weight bytes since the last call; from any thread
+  std::string device = {};          ///< as for `openDevice`; empty takes the best that is present
+  DeviceOptions deviceOptions = {}; ///< threads, memory limit, emulation
+  int32_t sequences = 1;            ///< at one time
+  int64_t context = 0;       ///< positions of one sequence; 0 for what the model allows and memory holds
+  int64_t tokensPerStep = 0; ///< 0 for what the plan says
+  std::string weightsDirectory = {}; ///< of linked weights
+  std::function<void(uint64_t)> loadProgress =
+      {}; ///< told the weight bytes since the last call; from any thread
   /// For tests: unwritten memory holds NaN.
   bool poison = false;
 };
@@ -112,6 +113,9 @@ public:
   }
 
   SessionStatistics statistics() const;
+
+  /// For `verify` and traces: watches launches and reads device memory (Executor.h).
+  Executor &launches() { return *executor; }
 
 private:
   struct Chunk;

@@ -38,6 +38,13 @@ uint64_t KvCache::address(size_t part, int64_t layer) const {
   return buffers[part]->address() + uint64_t(layer) * uint64_t(pool.size()) * plan.parts[part].pageBytes;
 }
 
+std::vector<Buffer *> KvCache::memory() const {
+  std::vector<Buffer *> result;
+  for (const auto &buffer : buffers)
+    result.push_back(buffer.get());
+  return result;
+}
+
 uint64_t KvCache::bytes() const {
   uint64_t total = 0;
   for (const auto &buffer : buffers)

@@ -32,6 +32,8 @@ public:
 
   /// Where layer |layer| of part |part| begins.
   uint64_t address(size_t part, int64_t layer) const;
+  /// The memory behind the addresses.
+  std::vector<Buffer *> memory() const;
   uint64_t bytes() const;
   int32_t pages() const { return pool.size(); }
   int32_t freePages() const { return pool.free(); }

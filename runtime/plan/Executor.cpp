@@ -77,6 +77,7 @@ Expected<std::unique_ptr<Executor>> Executor::create(const Plan &plan, const Art
                                                      Device &device, const PreparedWeights &weights,
                                                      const KvCache &cache, const ExecutorLimits &limits) {
   std::unique_ptr<Executor> executor(new Executor(plan, device, cache, limits));
+  executor->weights = &weights;
   executor->symbols = largest(limits, cache.pages(), cache.pagesPerSequence());
   QUERN_RETURN_IF_ERROR(executor->loadCode(artifact));
   for (const PlanEntry &entry : plan.entries)
@@ -161,6 +162,8 @@ Status Executor::resolveEntry(const PlanEntry &entry, const Names &names, Entry 
 Status Executor::resolve(const Launch &launch, int64_t layer, const Names &names, Entry &result) {
   const PlanKernel &kernel = plan.kernels[size_t(launch.kernel)];
   Step step;
+  step.launch = &launch;
+  step.layer = layer;
   step.kernel = kernels[size_t(launch.kernel)];
   step.shape.threads = kernel.threads;
   if (device.info().vendor == "cpu")
@@ -263,6 +266,31 @@ Status Executor::uploadInputs(const StepInputs &given) {
   return Status::success();
 }
 
+Status Executor::observed(const Step &step, std::span<const Argument> arguments, bool done) {
+  if (!observer)
+    return Status::success();
+  QUERN_RETURN_IF_ERROR(device.synchronize());
+  return observer({*step.launch, step.layer, arguments, done});
+}
+
+Status Executor::read(uint64_t address, std::span<std::byte> bytes) {
+  auto holds = [&](const Buffer *buffer) {
+    return buffer && address >= buffer->address() && address - buffer->address() <= buffer->size() &&
+           bytes.size() <= buffer->size() - (address - buffer->address());
+  };
+  std::vector<Buffer *> buffers = {work.get(),         tables.get(),    inputs.get(),
+                                   logitsBuffer.get(), hidden[0].get(), hidden[1].get()};
+  for (Buffer *buffer : weights->buffers())
+    buffers.push_back(buffer);
+  for (Buffer *buffer : cache.memory())
+    buffers.push_back(buffer);
+  for (Buffer *buffer : buffers)
+    if (holds(buffer))
+      return device.download(*buffer, address - buffer->address(), bytes);
+  return Status::error(Exit::Unexpected, "E-BUFFER-RANGE",
+                       std::to_string(bytes.size()) + " bytes that are read are not inside one buffer");
+}
+
 Status Executor::run(std::string_view entryName, const StepInputs &given, std::span<float> logits) {
   auto found = entries.find(entryName);
   int64_t tokens = int64_t(given.tokens.size()), rows = int64_t(given.rows.size());
@@ -310,7 +338,9 @@ Status Executor::run(std::string_view entryName, const StepInputs &given, std::s
     if (blocks > 0x7fffffff)
       return badPlan("E-PLAN-SIZE", "a launch has more than 2^31 - 1 blocks");
     shape.blocks = uint32_t(blocks);
+    QUERN_RETURN_IF_ERROR(observed(step, arguments, false));
     QUERN_RETURN_IF_ERROR(device.launch(*step.kernel, shape, arguments));
+    QUERN_RETURN_IF_ERROR(observed(step, arguments, true));
   }
   if (!logits.empty())
     QUERN_RETURN_IF_ERROR(device.download(*logitsBuffer, 0, std::as_writable_bytes(logits)));

@@ -15,6 +15,7 @@
 #include "runtime/plan/WorkLayout.h"
 #include "runtime/prepare/Prepare.h"
 
+#include <functional>
 #include <map>
 
 namespace quern::runtime {
@@ -36,6 +37,16 @@ struct StepInputs {
   int64_t hiddenRow = 0;
 };
 
+/// A launch as an observer sees it, with all that was queued before it done.
+struct ObservedLaunch {
+  const Launch &launch;
+  int64_t layer; ///< of the repeat around it; 0 outside
+  std::span<const Argument> arguments;
+  bool done; ///< false right before it runs, true right after
+};
+/// An error ends the step.
+using LaunchObserver = std::function<Status(const ObservedLaunch &)>;
+
 class Executor {
 public:
   /// |plan|, |weights| and |cache| outlive the executor. Exit::BadInput "E-KERNEL-MISSING",
@@ -46,6 +57,12 @@ public:
 
   /// Runs |entry| ("step" or "mtp") and waits. |logits| receives [R, vocabulary].
   Status run(std::string_view entry, const StepInputs &inputs, std::span<float> logits);
+
+  /// Calls |observer| around every launch from now on, which makes steps slow; an empty one ends it.
+  void observe(LaunchObserver observer) { this->observer = std::move(observer); }
+  /// Bytes at a device address that a launch's argument points to (or lies behind). Exit::Unexpected
+  /// "E-BUFFER-RANGE" where they are not inside one buffer of the session.
+  Status read(uint64_t address, std::span<std::byte> bytes);
 
   /// Device bytes of work memory, inputs, outputs and tables.
   static uint64_t bytesNeeded(const Plan &plan, const ExecutorLimits &limits, int64_t pages,
@@ -63,6 +80,8 @@ private:
     int64_t offset = 0;   ///< bytes behind the hidden rows
   };
   struct Step {
+    const Launch *launch;
+    int64_t layer;
     Kernel *kernel;
     LaunchShape shape;
     const std::vector<PlanGridDimension> *grid;
@@ -83,12 +102,15 @@ private:
   Status makeTables();
   Status resolveEntry(const PlanEntry &entry, const Names &names, Entry &result);
   Status resolve(const Launch &launch, int64_t layer, const Names &names, Entry &result);
+  Status observed(const Step &step, std::span<const Argument> arguments, bool done);
   Status uploadInputs(const StepInputs &inputs);
 
   const Plan &plan;
   Device &device;
   const KvCache &cache;
   const ExecutorLimits limits;
+  const PreparedWeights *weights = nullptr;
+  LaunchObserver observer;
   SymbolValues symbols; ///< the largest; B, P, M and C have no other value
   std::map<std::string, std::unique_ptr<Module>> modules;
   std::vector<Kernel *> kernels; ///< of the plan

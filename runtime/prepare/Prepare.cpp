@@ -256,6 +256,13 @@ Status Preparation::run(const std::vector<Buffer *> &buffers) {
 
 } // namespace
 
+std::vector<Buffer *> PreparedWeights::buffers() const {
+  std::vector<Buffer *> result;
+  for (const Arena &arena : arenas)
+    result.push_back(arena.buffer.get());
+  return result;
+}
+
 uint64_t PreparedWeights::bytesNeeded(const Plan &plan) {
   uint64_t total = 0;
   for (const PreparedTensor &tensor : plan.tensors)

@@ -46,6 +46,8 @@ public:
     const Arena &arena = arenas[tensor];
     return arena.buffer->address() + uint64_t(layer - arena.first) * arena.stride;
   }
+  /// The memory behind the addresses.
+  std::vector<Buffer *> buffers() const;
   const PrepareStatistics &statistics() const { return counts; }
 
   /// Device bytes that the tensors of |plan| take.

@@ -46,7 +46,8 @@ std::vector<uint32_t> quern::testing::idsOf(std::span<const int32_t> tokens) {
   return std::vector<uint32_t>(tokens.begin(), tokens.end());
 }
 
-quern::testing::Logits quern::testing::logitsOf(Session &session, std::span<const int32_t> tokens, size_t piece) {
+quern::testing::Logits quern::testing::logitsOf(Session &session, std::span<const int32_t> tokens,
+                                                size_t piece) {
   std::vector<uint32_t> ids = idsOf(tokens);
   quern::testing::Logits logits;
   Expected<int32_t> sequence = session.begin();

@@ -281,3 +281,6 @@ FAMILIES = {
 
 # Seeds of the weights; the token prompts are then searched (make_tiny.py).
 SEEDS = {name: 100 + i for i, name in enumerate(FAMILIES)}
+# The first seed had a prompt on which rounding every operator to bf16 moved the first choice by 0.037, too near the
+# 0.05 that right implementations with other orders of summation must keep.
+SEEDS["olmo2"] += 1000

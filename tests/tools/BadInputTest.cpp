@@ -218,6 +218,23 @@ TEST_F(BadInput, artifacts) {
               "E-INSPECT-KERNEL");
 }
 
+TEST_F(BadInput, runs) {
+  const std::string good = *shared / "good.quern";
+  expectError(quern({"run", scratch / "none.quern", "--ids", "1"}), 3, "E-FILE-NOT-FOUND");
+  expectError(quern({"run", good}), 2, "E-RUN-OPTIONS");
+  expectError(quern({"run", good, "--ids", "1", "-p", "text"}), 2, "E-RUN-OPTIONS");
+  expectError(quern({"run", good, "--ids", "1,two"}), 2, "E-TOKEN-IDS");
+  expectError(quern({"run", good, "--ids", "1,320"}), 2, "E-TOKEN-ID-RANGE");
+  expectError(quern({"run", good, "--ids", "1,2,3,4,5", "--max-context", "4"}), 2, "E-PROMPT-TOO-LONG");
+  expectError(quern({"run", good, "-p", "text"}), 2, "E-NO-TOKENIZER");
+  expectError(quern({"run", good, "--ids", "1", "--device", "abacus"}), 2, "E-DEVICE-NAME");
+  expectError(quern({"run", good, "--ids", "1", "--device", "cpu:3"}), 2, "E-DEVICE-NAME");
+  EXPECT_EQ(quern({"run", good, "--ids", "1", "--device", "cuda:99"}).exit, 5);
+  expectError(quern({"run", good, "--ids", "1", "--device", "emulated:amd:gfx942"}), 4,
+              "E-TARGET-NOT-IN-ARTIFACT");
+  expectError(quern({"run", good, "--ids", "1", "--temp", "-1"}), 2, "E-SAMPLING-OPTIONS");
+}
+
 /// One changed byte anywhere is found by a full check.
 TEST_F(BadInput, flippedBytes) {
   const std::string good = fileText(*shared / "good.quern");

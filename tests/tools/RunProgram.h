@@ -10,10 +10,10 @@
 namespace quern::tests {
 
 struct RunOptions {
-  std::string directory;                          ///< to run in; empty: this one
-  std::map<std::string, std::string> environment; ///< set on top of this process's own
+  std::string directory = {};                          ///< to run in; empty: this one
+  std::map<std::string, std::string> environment = {}; ///< set on top of this process's own
   /// When this text appears on stderr, the program gets SIGINT.
-  std::string interruptAt;
+  std::string interruptAt = {};
   /// Bytes beyond which no file grows, as on a full disk; 0 for no limit.
   uint64_t fileBytes = 0;
 };

@@ -57,7 +57,7 @@ TEST_F(Verbs, helpAndVersionGoToStdout) {
     EXPECT_THAT(own.out, HasSubstr("--progress"));
     EXPECT_EQ(own.err, "");
   }
-  EXPECT_THAT(quern({"compile", "--help"}).out, HasSubstr("[embed]"));
+  EXPECT_THAT(quern({"compile", "--help"}).out, HasSubstr("=embed"));
   RunResult version = quern({"--version"});
   EXPECT_EQ(version.exit, 0);
   EXPECT_THAT(version.out, testing::StartsWith("quern "));
@@ -151,6 +151,20 @@ TEST_F(Verbs, inspectExtractsTheWeights) {
       }
   EXPECT_EQ(compared, after->tensors().size());
   EXPECT_GT(compared, 20u);
+}
+
+/// The same ids from run to run and from thread count to thread count, on stdout alone.
+TEST_F(Verbs, runWritesIdsToStdout) {
+  auto ids = [&](const std::string &threads) {
+    RunResult run = quern({"run", *shared / "m.quern", "--ids", "5,9,2", "-n", "12", "--temp", "0",
+                           "--ignore-stop", "--device", "cpu", "--threads", threads});
+    EXPECT_EQ(run.exit, 0) << run.err;
+    EXPECT_EQ(run.err, "");
+    return run.out;
+  };
+  const std::string one = ids("1");
+  EXPECT_EQ(std::count(one.begin(), one.end(), ','), 11) << one;
+  EXPECT_EQ(ids("2"), one);
 }
 
 TEST_F(Verbs, devicesAndDoctor) {

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Trains the demo model on the text of prepare_text.py: train_demo.py TEXT.jsonl WORK_DIR MINUTES
+"""Trains the demo model on the text of prepare_text.py: train_demo.py TEXT.jsonl WORK_DIR MINUTES [--resume]
 
 WORK_DIR holds tokenizer.json (make_tokenizer.py) and receives state.pt, rewritten every few minutes; the run is
 single-threaded and ends after MINUTES of wall time, to which the learning-rate schedule is tied (constant,
-then linear to zero over the last 45 %). Matrices are trained with Muon (momentum, then an orthogonalised
+then linear to zero over the last 45 %; a resumed run goes from 40 % linearly to zero). Matrices are trained with Muon (momentum, then an orthogonalised
 update), the rest with Adam. The router bias is moved by the sign of each expert's load error after
 every step (no auxiliary loss) and held still for the last tenth.
 """
@@ -84,12 +84,14 @@ class Muon:
 
 
 def losses(model, ids):
-    """Mean cross entropy of the main model and of the MTP head (which predicts one token further)."""
+    """Mean cross entropy of the main model and of the MTP head (which predicts one token further). The role tokens are no
+    targets: the chat template writes them, the model must not."""
+    truth = ids.masked_fill(ids >= USER, -100)
     with torch.autocast("cpu", torch.bfloat16):
         hidden = model.hidden(ids[:, :-2])
-        main = F.cross_entropy(model.head(hidden).flatten(0, 1), ids[:, 1:-1].flatten())
+        main = F.cross_entropy(model.head(hidden).flatten(0, 1), truth[:, 1:-1].flatten())
         ahead = model.draft(hidden, ids[:, 1:-1])
-        extra = F.cross_entropy(model.head(ahead).flatten(0, 1), ids[:, 2:].flatten())
+        extra = F.cross_entropy(model.head(ahead).flatten(0, 1), truth[:, 2:].flatten())
     return main, extra
 
 
@@ -97,7 +99,7 @@ def main():
     text, work, minutes = sys.argv[1], sys.argv[2], float(sys.argv[3])
     torch.set_num_threads(1)
     torch.manual_seed(1)
-    rng = random.Random(1)
+    rng = random.Random(2 if "--resume" in sys.argv else 1)
     tokenizer = Tokenizer.from_file(f"{work}/tokenizer.json")
     rows = [row for row in map(json.loads, open(text, encoding="utf-8")) if row["split"] == "train"]
     model = Model(json.load(open(f"{HERE}/demo_config.json")) | {"max_position_embeddings": 4 * LENGTH})
@@ -110,6 +112,9 @@ def main():
                 p.mul_(0.1 if name.endswith(("o_proj.weight", "down_proj", "down_proj.weight")) else 0.7)
             muon.append(p)
     model.lm_head.weight.data.mul_(0.3)
+    resume = "--resume" in sys.argv
+    if resume:
+        model.load_state_dict(torch.load(f"{work}/state.pt"))
     print(f"{sum(p.numel() for p in model.parameters())} parameters")
     muon = Muon(muon)
     tables = [p for n, p in adam if n.startswith(("embed_tokens", "lm_head"))]
@@ -121,7 +126,7 @@ def main():
     stream, at, step, seen = documents(rows, tokenizer, rng), 0, 0, 0
     start = saved = time.time()
     while (done := (time.time() - start) / (60 * minutes)) < 1:
-        factor = min(1.0, (step + 1) / 100, (1 - done) / 0.45)
+        factor = min(1.0, (step + 1) / 100, 0.4 * (1 - done) if resume else (1 - done) / 0.45)
         stretch = 1 if done < 0.75 else 4  # the last quarter sees longer texts
         length, batch = stretch * LENGTH, BATCH // stretch
         need = batch * length + 2

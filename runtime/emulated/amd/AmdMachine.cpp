@@ -282,6 +282,7 @@ Status AmdProgram::run(const LaunchShape &shape, std::span<const Argument> argum
   launch.memory = &memory;
   launch.options = &options;
   launch.kernel = kernel.name;
+  launch.loadsAreAtomic = loaded->code.comparesAndSwapsLocal;
   launch.readable = {
       {launch.imageBase, loaded->object.imageBytes},
       {reinterpret_cast<uint64_t>(launchMemory.arguments), (uint64_t(kernel.kernargBytes) + 3) / 4 * 4},
@@ -292,7 +293,8 @@ Status AmdProgram::run(const LaunchShape &shape, std::span<const Argument> argum
   unsigned waves = (shape.threads + target.waveSize - 1) / target.waveSize;
   // A kernel with a stack of unknown size gets a generous one.
   uint32_t privateBytes = (kernel.privateBytes + (kernel.usesDynamicStack ? 65536 : 0) + 15) / 16 * 16;
-  uint32_t localBytes = kernel.localBytes + shape.sharedBytes;
+  // Hardware allots whole dwords and more; dword accesses around the last bytes are no fault.
+  uint32_t localBytes = (kernel.localBytes + shape.sharedBytes + 3) / 4 * 4;
   // What the code names, and what the descriptor allots (registers with computed numbers): COMPUTE_PGM_RSRC1
   // 5:0 in units of 8, before gfx10 with the accumulation registers from RSRC3 5:0 in units of 4 on.
   unsigned allotted = ((kernel.resource1 & 63) + 1) * 8, rows = loaded->code.vectorRows;

@@ -40,6 +40,10 @@ bool Block::touchLocal(Wave &wave, unsigned lane, uint32_t address, unsigned siz
     Shadow &byte = shadow[address + i];
     bool afterWrite = byte.writePhase > wave.barrierWaits && byte.writer != self;
     bool afterRead = byte.readPhase > wave.barrierWaits && byte.reader != self;
+    if (launch.loadsAreAtomic && byte.atomic && kind == LocalAccess::Read)
+      afterWrite = false;
+    if (launch.loadsAreAtomic && kind == LocalAccess::Atomic)
+      afterRead = false;
     bool conflict = kind == LocalAccess::Read     ? afterWrite
                     : kind == LocalAccess::Atomic ? (afterWrite && !byte.atomic) || afterRead
                                                   : afterWrite || afterRead;
@@ -54,10 +58,14 @@ bool Block::touchLocal(Wave &wave, unsigned lane, uint32_t address, unsigned siz
       return false;
     }
     if (kind != LocalAccess::Write && !byte.written && launch.options->uninitialised) [[unlikely]] {
-      wave.fault("uninitialised",
-                 "local byte " + std::to_string(address + i) + " is read before anything has written it",
-                 lane);
-      return false;
+      // Compilers reach 8- and 16-bit atomics through the dword around them: its other bytes may be nobody's.
+      const Shadow *dword = &shadow[(address + i) & ~3u];
+      if (!dword[0].written && !dword[1].written && !dword[2].written && !dword[3].written) {
+        wave.fault("uninitialised",
+                   "local byte " + std::to_string(address + i) + " is read before anything has written it",
+                   lane);
+        return false;
+      }
     }
     if (kind == LocalAccess::Read) {
       bool others = byte.readPhase > wave.barrierWaits && byte.reader != self;

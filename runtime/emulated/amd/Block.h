@@ -37,6 +37,9 @@ struct LaunchContext {
   uint64_t imageBase = 0;                   ///< host address of the loaded image (link address 0)
   const GlobalMemory *memory;
   const RunOptions *options;
+  /// A plain local load beside an atomic of another wave is no race: code with compare-and-swap loops, whose
+  /// first load cannot be told from a plain one.
+  bool loadsAreAtomic = false;
   std::vector<ReadableRange> readable;
   std::string kernel;
 };

@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <random>
 
@@ -17,20 +18,9 @@ namespace {
 
 constexpr uint32_t kSentinel = 0xCDCDCDCD;
 
-const char *kPrelude = R"(
-declare i32 @llvm.amdgcn.workitem.id.x()
-declare i32 @llvm.amdgcn.workgroup.id.x()
-)";
-
-const char *kAttributes = R"(
-attributes #0 = { "amdgpu-flat-work-group-size"="128,128" }
-)";
-
 class Compiled : public testing::TestWithParam<std::string> {
 protected:
-  std::vector<std::byte> code(const std::string &ir) {
-    return compileIr(GetParam(), kPrelude + ir + kAttributes);
-  }
+  std::vector<std::byte> code(const std::string &ir) { return compileKernels(GetParam(), ir); }
 };
 INSTANTIATE_TEST_SUITE_P(Targets, Compiled, testing::ValuesIn(allTargets()),
                          [](const auto &info) { return info.param; });
@@ -84,19 +74,6 @@ done:
       EXPECT_EQ(run.counters.globalStoreBytes, n * 4);
       EXPECT_GT(run.counters.threadInstructions, n * 4);
     }
-}
-
-/// A guard and the global index, shared by the kernels below: %i, %w, %t, and the blocks `work` and `done`.
-std::string guarded(const std::string &arguments, const std::string &body) {
-  return "define amdgpu_kernel void @kernel(" + arguments + R"(, i32 %n) #0 {
-  %t = call i32 @llvm.amdgcn.workitem.id.x()
-  %g = call i32 @llvm.amdgcn.workgroup.id.x()
-  %base = mul i32 %g, 128
-  %i = add i32 %base, %t
-  %w = zext i32 %i to i64
-  %in = icmp ult i32 %i, %n
-)" + body +
-         "\n}\n";
 }
 
 TEST_P(Compiled, BlockReductionThroughLocalMemoryWithBarriers) {
@@ -223,6 +200,74 @@ done:
       sum += input[i] = i * 2654435761u;
     run.buffer(input).buffer({5}).integer(n).expectSuccess(8, 128);
     EXPECT_EQ(run.words(1)[0], sum);
+  }
+}
+
+TEST_P(Compiled, WaveReductionsBallotsAndWholeWaveMode) {
+  // Lanes whose number is a multiple of three take part; the others keep the sentinel.
+  unsigned width = isWave32(GetParam()) ? 32 : 64;
+  std::string wide = "i" + std::to_string(width);
+  auto object = code("declare i32 @llvm.amdgcn.wave.reduce.umin.i32(i32, i32)\n"
+                     "declare i32 @llvm.amdgcn.wave.reduce.add.i32(i32, i32)\n"
+                     "declare i32 @llvm.amdgcn.set.inactive.i32(i32, i32)\n"
+                     "declare i32 @llvm.amdgcn.strict.wwm.i32(i32)\n"
+                     "declare i32 @llvm.amdgcn.update.dpp.i32(i32, i32, i32, i32, i32, i1)\n"
+                     "declare " +
+                     wide + " @llvm.amdgcn.ballot." + wide + "(i1)\ndeclare " + wide + " @llvm.ctpop." +
+                     wide + "(" + wide + ")\n" +
+                     guarded("ptr addrspace(1) noalias %a, ptr addrspace(1) noalias %c",
+                             R"(
+  %pa = getelementptr i32, ptr addrspace(1) %a, i64 %w
+  %x = load i32, ptr addrspace(1) %pa
+  %m = urem i32 %t, 3
+  %third = icmp eq i32 %m, 0
+  br i1 %third, label %work, label %done
+work:
+  %low = call i32 @llvm.amdgcn.wave.reduce.umin.i32(i32 %x, i32 0)
+  %sum = call i32 @llvm.amdgcn.wave.reduce.add.i32(i32 %x, i32 0)
+  %even = and i32 %t, 1
+  %odd = icmp ne i32 %even, 0
+  %vote = call )" + wide + " @llvm.amdgcn.ballot." +
+                                 wide + "(i1 %odd)\n  %votes = call " + wide + " @llvm.ctpop." + wide + "(" +
+                                 wide + " %vote)\n  %votes32 = " +
+                                 (width == 32 ? "add i32 %votes, 0" : "trunc i64 %votes to i32") + R"(
+  %all = call i32 @llvm.amdgcn.set.inactive.i32(i32 %x, i32 1000000)
+  %left = call i32 @llvm.amdgcn.update.dpp.i32(i32 7, i32 %all, i32 273, i32 15, i32 15, i1 false)
+  %neighbour = call i32 @llvm.amdgcn.strict.wwm.i32(i32 %left)
+  %c4 = mul i64 %w, 4
+  %p0 = getelementptr i32, ptr addrspace(1) %c, i64 %c4
+  store i32 %low, ptr addrspace(1) %p0
+  %p1 = getelementptr i32, ptr addrspace(1) %p0, i64 1
+  store i32 %sum, ptr addrspace(1) %p1
+  %p2 = getelementptr i32, ptr addrspace(1) %p0, i64 2
+  store i32 %votes32, ptr addrspace(1) %p2
+  %p3 = getelementptr i32, ptr addrspace(1) %p0, i64 3
+  store i32 %neighbour, ptr addrspace(1) %p3
+  br label %done
+done:
+  ret void)"));
+  std::vector<uint32_t> input(128);
+  for (uint32_t i = 0; i < 128; ++i)
+    input[i] = (i * 2654435761u >> 7) + 5;
+  KernelRun run(GetParam(), object);
+  run.buffer(input).buffer(std::vector<uint32_t>(512, kSentinel)).integer(0).expectSuccess(1, 128);
+  for (uint32_t first = 0; first < 128; first += width) {
+    uint32_t low = ~0u, sum = 0, votes = 0;
+    for (uint32_t i = first; i < first + width; ++i)
+      if (i % 3 == 0)
+        low = std::min(low, input[i]), sum += input[i], votes += i & 1;
+    for (uint32_t i = first; i < first + width; ++i) {
+      const uint32_t *got = &run.words(1)[4 * i];
+      if (i % 3) {
+        ASSERT_EQ(got[0], kSentinel);
+        continue;
+      }
+      ASSERT_EQ(got[0], low) << i;
+      ASSERT_EQ(got[1], sum) << i;
+      ASSERT_EQ(got[2], votes) << i;
+      // The lane below is inactive here (its number is no multiple of three), or outside the row.
+      ASSERT_EQ(got[3], i % 16 ? 1000000u : 7u) << i;
+    }
   }
 }
 
@@ -369,38 +414,8 @@ define i32 @callee(i32 %x) noinline {
     ASSERT_EQ(run.words(1)[i], table[i % 4] + i % 128);
 }
 
-TEST_P(Compiled, FlatPointersReachLocalAndGlobalMemory) {
-  auto object = code(R"(
-@buffer = internal addrspace(3) global [128 x i32] undef, align 16
-)" + guarded("ptr %a, ptr addrspace(1) %c, i32 %uselocal", R"(
-  %c0 = icmp ne i32 %uselocal, 0
-  %local = addrspacecast ptr addrspace(3) @buffer to ptr
-  %base1 = select i1 %c0, ptr %local, ptr %a
-  %p = getelementptr i32, ptr %base1, i32 %t
-  %v = mul i32 %t, 3
-  store i32 %v, ptr %p
-  %old = atomicrmw add ptr %p, i32 1000 syncscope("workgroup") monotonic
-  %u = load i32, ptr %p
-  %s = add i32 %u, %old
-  %pc = getelementptr i32, ptr addrspace(1) %c, i64 %w
-  store i32 %s, ptr addrspace(1) %pc
-  ret void)"));
-  for (uint32_t local : {0, 1}) {
-    KernelRun run(GetParam(), object);
-    run.buffer(std::vector<uint32_t>(128, kSentinel))
-        .buffer(std::vector<uint32_t>(128, kSentinel))
-        .integer(local)
-        .integer(0);
-    run.expectSuccess(1, 128);
-    for (uint32_t i = 0; i < 128; ++i) {
-      ASSERT_EQ(run.words(1)[i], 6 * i + 1000);
-      ASSERT_EQ(run.words(0)[i], local ? kSentinel : 3 * i + 1000);
-    }
-  }
-}
-
 TEST_P(Compiled, HiddenArgumentsTellTheShape) {
-  auto object = compileIr(GetParam(), std::string(kPrelude) + R"(
+  auto object = code(R"(
 declare ptr addrspace(4) @llvm.amdgcn.implicitarg.ptr()
 declare ptr addrspace(4) @llvm.amdgcn.dispatch.ptr()
 )" + guarded("ptr addrspace(1) %c", R"(
@@ -417,15 +432,17 @@ declare ptr addrspace(4) @llvm.amdgcn.dispatch.ptr()
   store i32 %size32, ptr addrspace(1) %c1
   %c2 = getelementptr i32, ptr addrspace(1) %c, i64 2
   store i32 %grid, ptr addrspace(1) %c2
-  ret void)") + kAttributes);
+  ret void)"));
   KernelRun run(GetParam(), object);
   run.buffer(std::vector<uint32_t>(3, kSentinel)).integer(0).expectSuccess(9, 128);
   EXPECT_EQ(run.words(0), (std::vector<uint32_t>{9, 128, 9 * 128}));
 }
 
-TEST_P(Compiled, PreloadedArgumentsArriveInRegisters) {
-  if (isWave32(GetParam()))
-    GTEST_SKIP() << "these targets have no argument preload";
+class Gfx9Compiled : public Compiled {};
+INSTANTIATE_TEST_SUITE_P(Targets, Gfx9Compiled, testing::Values("gfx90a", "gfx942", "gfx950"),
+                         [](const auto &info) { return info.param; });
+
+TEST_P(Gfx9Compiled, PreloadedArgumentsArriveInRegisters) {
   auto object = code(guarded("ptr addrspace(1) inreg %c, i32 inreg %k", R"(
   %pc = getelementptr i32, ptr addrspace(1) %c, i64 %w
   %v = add i32 %k, %t
@@ -435,36 +452,6 @@ TEST_P(Compiled, PreloadedArgumentsArriveInRegisters) {
   run.buffer(std::vector<uint32_t>(256, kSentinel)).integer(70000).integer(0).expectSuccess(2, 128);
   for (uint32_t i = 0; i < 256; ++i)
     ASSERT_EQ(run.words(0)[i], 70000 + i % 128);
-}
-
-TEST_P(Compiled, RawBufferReadsOutsideGiveZeroAndStoresAreDropped) {
-  std::string flags = isWave32(GetParam()) ? "822243328" : "159744"; // word 3: raw buffer of dwords
-  auto object = code(R"(
-declare ptr addrspace(8) @llvm.amdgcn.make.buffer.rsrc.p8.p1(ptr addrspace(1), i16, i64, i32)
-declare i32 @llvm.amdgcn.raw.ptr.buffer.load.i32(ptr addrspace(8), i32, i32, i32)
-declare <4 x i32> @llvm.amdgcn.raw.ptr.buffer.load.v4i32(ptr addrspace(8), i32, i32, i32)
-declare void @llvm.amdgcn.raw.ptr.buffer.store.i32(i32, ptr addrspace(8), i32, i32, i32)
-)" + guarded("ptr addrspace(1) %a, ptr addrspace(1) %c", R"(
-  %r = call ptr addrspace(8) @llvm.amdgcn.make.buffer.rsrc.p8.p1(ptr addrspace(1) %a, i16 0, i64 200, i32 )" +
-                                                             flags + R"()
-  %s = call ptr addrspace(8) @llvm.amdgcn.make.buffer.rsrc.p8.p1(ptr addrspace(1) %c, i16 0, i64 420, i32 )" +
-                                                             flags + R"()
-  %o = shl i32 %i, 2
-  %x = call i32 @llvm.amdgcn.raw.ptr.buffer.load.i32(ptr addrspace(8) %r, i32 %o, i32 0, i32 0)
-  %v = call <4 x i32> @llvm.amdgcn.raw.ptr.buffer.load.v4i32(ptr addrspace(8) %r, i32 %o, i32 0, i32 0)
-  %y = extractelement <4 x i32> %v, i32 2
-  %z = add i32 %x, %y
-  call void @llvm.amdgcn.raw.ptr.buffer.store.i32(i32 %z, ptr addrspace(8) %s, i32 %o, i32 0, i32 0)
-  ret void)"));
-  std::vector<uint32_t> input(128);
-  for (uint32_t i = 0; i < 128; ++i)
-    input[i] = i + 1;
-  KernelRun run(GetParam(), object);
-  run.buffer(input).buffer(std::vector<uint32_t>(128, kSentinel)).integer(0).expectSuccess(1, 128);
-  for (uint32_t i = 0; i < 128; ++i) {
-    auto at = [&](uint32_t k) { return k < 50 ? k + 1 : 0; }; // 200 bytes are inside
-    ASSERT_EQ(run.words(1)[i], i < 105 ? at(i) + at(i + 2) : kSentinel) << i;
-  }
 }
 
 } // namespace

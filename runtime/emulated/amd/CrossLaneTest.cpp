@@ -218,9 +218,11 @@ TEST_P(CrossLane, Swizzles) {
   }
 }
 
-TEST_P(CrossLane, RowPermutes) {
-  if (!wave32())
-    GTEST_SKIP() << "only wave32 targets have them";
+class Wave32CrossLane : public CrossLane {};
+INSTANTIATE_TEST_SUITE_P(Targets, Wave32CrossLane, testing::Values("gfx1100", "gfx1201"),
+                         [](const auto &info) { return info.param; });
+
+TEST_P(Wave32CrossLane, RowPermutes) {
   Words in = ramp(32);
   std::string setup = "s_mov_b32 s20, 0x01234567\ns_mov_b32 s21, 0xfedcba98\n";
   auto outs =
@@ -242,9 +244,11 @@ TEST_P(CrossLane, RowPermutes) {
   }
 }
 
-TEST_P(CrossLane, LaneSwaps) {
-  if (GetParam() != "gfx950")
-    GTEST_SKIP() << "gfx950 alone has them";
+class Gfx950CrossLane : public CrossLane {};
+INSTANTIATE_TEST_SUITE_P(Targets, Gfx950CrossLane, testing::Values("gfx950"),
+                         [](const auto &info) { return info.param; });
+
+TEST_P(Gfx950CrossLane, LaneSwaps) {
   Words a = ramp(64), b = ramp(64, 5000);
   auto outs = runSnippet(GetParam(),
                          "v_mov_b32 v30, v10\nv_mov_b32 v31, v11\nv_permlane32_swap_b32 v30, v31\n"

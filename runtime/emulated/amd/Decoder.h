@@ -20,8 +20,9 @@ namespace quern::runtime::emulated::amd {
 
 struct DecodedCode {
   std::vector<Instruction> instructions;
-  unsigned vectorRows = 1;           ///< rows of the vector file that the instructions name
-  std::vector<int32_t> indexByDword; ///< per dword of the section: the instruction that starts there, or -1
+  bool comparesAndSwapsLocal = false; ///< there is a ds_cmpst: loads may be the atomic loads of its loop
+  unsigned vectorRows = 1;            ///< rows of the vector file that the instructions name
+  std::vector<int32_t> indexByDword;  ///< per dword of the section: the instruction that starts there, or -1
 };
 
 /// Decodes a code section that is linked at |address|.

@@ -201,9 +201,11 @@ TEST_P(Findings, ABarrierThatOneWaveNeverReaches) {
   kernel(body).buffer(Words(4)).expectFinding(1, 128, "divergence");
 }
 
-TEST_P(Findings, ASplitBarrierWithoutItsSignal) {
-  if (!gfx12())
-    GTEST_SKIP() << "gfx12 alone has split barriers";
+class Gfx12Findings : public Findings {};
+INSTANTIATE_TEST_SUITE_P(Targets, Gfx12Findings, testing::Values("gfx1201"),
+                         [](const auto &info) { return info.param; });
+
+TEST_P(Gfx12Findings, ASplitBarrierWithoutItsSignal) {
   kernel("s_barrier_wait 0xffff\n").buffer(Words(4)).expectFinding(1, 64, "deadlock");
   kernel("s_barrier_signal -1\ns_barrier_signal -1\n").buffer(Words(4)).expectFinding(1, 64, "deadlock");
 }

@@ -170,6 +170,30 @@ std::vector<Case> cases() {
   %l = select i1 %nan, i32 %quiet, i32 %k
   %m = and i32 %l, -65536
   %r = bitcast i32 %m to float)";
+  // Two bfloat values in one word; the host adds in float and rounds by integer arithmetic.
+  for (const char *op : {"fadd", "fmul"}) {
+    add(std::string("packed_") + op + "_bfloat", "i32",
+        "%x = bitcast i32 %a to <2 x bfloat>\n%y = bitcast i32 %b to <2 x bfloat>\n%z = " + std::string(op) +
+            " <2 x bfloat> %x, %y\n%u = fcmp uno <2 x bfloat> %z, zeroinitializer\n%q = select <2 x i1> %u, "
+            "<2 x bfloat> "
+            "<bfloat 0xR7FC0, bfloat 0xR7FC0>, <2 x bfloat> %z\n%r = bitcast <2 x bfloat> %q to i32");
+    std::string host;
+    for (const char *half : {"l", "h"}) {
+      std::string k(half);
+      for (const char *name : {"a", "b"}) {
+        std::string n(name);
+        host += k == "l" ? "%" + n + k + " = shl i32 %" + n + ", 16\n"
+                         : "%" + n + k + " = and i32 %" + n + ", -65536\n";
+        host += "%" + n + "f" + k + " = bitcast i32 %" + n + k + " to float\n";
+      }
+      host += "%f" + k + " = " + op + " float %af" + k + ", %bf" + k + "\n%i" + k + " = bitcast float %f" +
+              k + " to i32\n%s" + k + " = lshr i32 %i" + k + ", 16\n%o" + k + " = and i32 %s" + k +
+              ", 1\n%j" + k + " = add i32 %i" + k + ", 32767\n%k" + k + " = add i32 %j" + k + ", %o" + k +
+              "\n%n" + k + " = fcmp uno float %f" + k + ", 0.0\n%m" + k + " = select i1 %n" + k +
+              ", i32 2143289344, i32 %k" + k + "\n";
+    }
+    list.back().hostBody = host + "%rl = lshr i32 %ml, 16\n%rh = and i32 %mh, -65536\n%r = or i32 %rl, %rh";
+  }
   add("i16_to_half", "i16", "%f = sitofp i16 %a to half\n%r = bitcast half %f to i16");
   add("ldexp_float", "float",
       "%i = bitcast float %b to i32\n%s = srem i32 %i, 300\n%r = call float @llvm.ldexp.f32.i32(float %a, "

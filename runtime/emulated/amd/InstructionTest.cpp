@@ -379,9 +379,11 @@ TEST_P(Instructions, HalfResultsAndTheOtherHalf) {
   EXPECT_EQ(out[0], wave32() ? 0xffff4000u : 0x00004000u); // cleared before gfx10, kept since
 }
 
-TEST_P(Instructions, SubDwordSelects) {
-  if (wave32())
-    GTEST_SKIP() << "gfx9 alone has SDWA";
+class Gfx9Instructions : public Instructions {};
+INSTANTIATE_TEST_SUITE_P(Targets, Gfx9Instructions, testing::Values("gfx90a", "gfx942", "gfx950"),
+                         [](const auto &info) { return info.param; });
+
+TEST_P(Gfx9Instructions, SubDwordSelects) {
   Words a(2, 0x818283f4), b(2, 0x00010002);
   auto outs = runSnippet(
       GetParam(),
@@ -397,9 +399,11 @@ TEST_P(Instructions, SubDwordSelects) {
   EXPECT_EQ(outs[3][0], 0x00008200u);
 }
 
-TEST_P(Instructions, BitTables) {
-  if (GetParam() != "gfx950")
-    GTEST_SKIP() << "gfx950 alone has v_bitop3";
+class Gfx950Instructions : public Instructions {};
+INSTANTIATE_TEST_SUITE_P(Targets, Gfx950Instructions, testing::Values("gfx950"),
+                         [](const auto &info) { return info.param; });
+
+TEST_P(Gfx950Instructions, BitTables) {
   Words a{0xf0f0f0f0, 0x12345678}, b{0xcccccccc, 0x9abcdef0}, c{0xaaaaaaaa, 0x0f1e2d3c};
   Words out = run1("v_bitop3_b32 v30, v10, v11, v12 bitop3:0x96\n", {a, b, c});
   for (unsigned i = 0; i < 2; ++i)
@@ -413,9 +417,7 @@ TEST_P(Instructions, BitTables) {
   }
 }
 
-TEST_P(Instructions, AccumulationRegisters) {
-  if (wave32())
-    GTEST_SKIP() << "gfx9 alone has them";
+TEST_P(Gfx9Instructions, AccumulationRegisters) {
   Words in = ramp(64);
   auto outs = runSnippet(GetParam(),
                          "v_accvgpr_write_b32 a3, v10\nv_accvgpr_write_b32 a4, 5\ns_nop "
@@ -428,9 +430,11 @@ TEST_P(Instructions, AccumulationRegisters) {
   EXPECT_EQ(outs[2], Words(64, 5));
 }
 
-TEST_P(Instructions, DualIssueReadsBeforeItWrites) {
-  if (!wave32())
-    GTEST_SKIP() << "gfx11 and later";
+class Wave32Instructions : public Instructions {};
+INSTANTIATE_TEST_SUITE_P(Targets, Wave32Instructions, testing::Values("gfx1100", "gfx1201"),
+                         [](const auto &info) { return info.param; });
+
+TEST_P(Wave32Instructions, DualIssueReadsBeforeItWrites) {
   Words a = floats({1, 2, 3}), b = floats({10, 20, 30});
   auto outs = runSnippet(
       GetParam(),

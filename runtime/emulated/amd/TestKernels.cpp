@@ -72,6 +72,24 @@ std::vector<std::byte> assemble(const std::string &target, const std::string &as
   return build("llvm-mc -triple=amdgcn-amd-amdhsa -mcpu=" + target, assembly, ".s");
 }
 
+std::vector<std::byte> compileKernels(const std::string &target, const std::string &ir) {
+  return compileIr(target,
+                   "declare i32 @llvm.amdgcn.workitem.id.x()\ndeclare i32 @llvm.amdgcn.workgroup.id.x()\n" +
+                       ir + "\nattributes #0 = { \"amdgpu-flat-work-group-size\"=\"128,128\" }\n");
+}
+
+std::string guarded(const std::string &arguments, const std::string &body) {
+  return "define amdgpu_kernel void @kernel(" + arguments + R"(, i32 %n) #0 {
+  %t = call i32 @llvm.amdgcn.workitem.id.x()
+  %g = call i32 @llvm.amdgcn.workgroup.id.x()
+  %base = mul i32 %g, 128
+  %i = add i32 %base, %t
+  %w = zext i32 %i to i64
+  %in = icmp ult i32 %i, %n
+)" + body +
+         "\n}\n";
+}
+
 std::string kernelAssembly(const std::string &target, const std::string &body, unsigned arguments,
                            unsigned localBytes, unsigned privateBytes) {
   bool wave32 = isWave32(target), gfx9 = target.starts_with("gfx9");

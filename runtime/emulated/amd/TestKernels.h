@@ -22,6 +22,13 @@ std::vector<std::byte> compileIr(const std::string &target, const std::string &i
                                  const std::string &attributes = "");
 std::vector<std::byte> assemble(const std::string &target, const std::string &assembly);
 
+/// `compileIr` of kernels with attributes #0 and blocks of 128 threads; the thread and block indices are
+/// declared.
+std::vector<std::byte> compileKernels(const std::string &target, const std::string &ir);
+/// A kernel `kernel` with a last argument %n. The body has %t (thread), %g (block), %i and %w (global index,
+/// 32 and 64 bits) and %in (%i is below %n).
+std::string guarded(const std::string &arguments, const std::string &body);
+
 /// A kernel named `kernel` around |body|: s[0:1] is the argument segment, `v0` the thread; see the .cpp for
 /// more. |arguments| are 8-byte values.
 std::string kernelAssembly(const std::string &target, const std::string &body, unsigned arguments,

@@ -3,8 +3,10 @@
 
 #include "lowering/Compile.h"
 #include "support/ScratchDirectory.h"
+#include "tests/runtime/RouterMargins.h"
 
 #include <gtest/gtest.h>
+#include <iostream>
 #include <map>
 
 using namespace quern;
@@ -67,4 +69,54 @@ quern::testing::Logits quern::testing::logitsOf(Session &session, std::span<cons
   }
   EXPECT_TRUE(session.end(*sequence).ok());
   return logits;
+}
+
+void quern::testing::expectWithin(const Logits &reference, const Logits &got, Bound bound,
+                                  const std::string &what) {
+  ASSERT_EQ(reference.rows, got.rows) << what;
+  ASSERT_EQ(reference.columns, got.columns) << what;
+  Distance distance = compare(reference, got, bound.gap);
+  std::cout << "  " << what << ": top-1 log-probability within " << distance.logProbability << ", mean KL "
+            << distance.meanKl << ", " << distance.close << " of " << reference.rows << " rows close\n";
+  EXPECT_LE(distance.logProbability, bound.logProbability) << what;
+  EXPECT_EQ(distance.flips, 0) << what;
+  EXPECT_GE(distance.fewestShared, 4) << what;
+}
+
+/// Rounding to bf16 moves a router logit by some hundredths, and a choice of ours that is nearer to another
+/// than this may be the other one in the reference.
+static constexpr double kOwnMargin = 0.01;
+
+/// The rows of |logits| whose routing was not next to another.
+static quern::testing::Logits settledRows(const quern::testing::Logits &logits,
+                                          const std::vector<double> &margins) {
+  quern::testing::Logits kept{0, logits.columns, {}};
+  for (int64_t i = 0; i < logits.rows; ++i)
+    if (margins[size_t(i)] >= kOwnMargin) {
+      kept.values.insert(kept.values.end(), logits.row(i).begin(), logits.row(i).end());
+      ++kept.rows;
+    }
+  return kept;
+}
+
+void quern::testing::expectGoldenLogits(Session &session, const std::vector<GoldenCase> &cases,
+                                        size_t longest) {
+  RouterMargins margins(session);
+  bool fp8 = session.plan().rung == "fp8";
+  int64_t rows = 0, settled = 0;
+  for (const GoldenCase &golden : cases) {
+    if (golden.prompt.size() > longest)
+      continue;
+    Logits got = logitsOf(session, golden.prompt);
+    std::vector<double> near = margins.take(golden.prompt.size());
+    ASSERT_EQ(int64_t(near.size()), got.rows);
+    const Logits &reference = fp8 && !golden.logitsFp8.empty() ? golden.logitsFp8 : golden.logits;
+    ASSERT_EQ(reference.rows, got.rows) << golden.name;
+    Logits compared = settledRows(got, near);
+    expectWithin(settledRows(reference, near), compared, fp8 ? kFp8 : kBf16, golden.name);
+    rows += got.rows;
+    settled += compared.rows;
+  }
+  EXPECT_GT(rows, 0);
+  EXPECT_GE(settled * 10, rows * 9) << "too many rows near another routing";
 }

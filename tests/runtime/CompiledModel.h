@@ -20,6 +20,19 @@ std::vector<uint32_t> idsOf(std::span<const int32_t> tokens);
 /// Logits of all of |tokens| in a new sequence, in feeds of |piece| tokens (0: one feed).
 Logits logitsOf(runtime::Session &session, std::span<const int32_t> tokens, size_t piece = 0);
 
+/// How far logits of a whole model may be from the reference, and the gap above which its first choice must
+/// be taken.
+struct Bound {
+  double logProbability, gap;
+};
+inline constexpr Bound kBf16 = {0.05, 0.1}, kFp8 = {0.15, 0.3};
+
+void expectWithin(const Logits &reference, const Logits &got, Bound bound, const std::string &what);
+
+/// Runs the prompts of at most |longest| tokens and compares their logits at all positions with those of the
+/// plan's rung. Rows whose routing was next to another are left out; they may be one in ten.
+void expectGoldenLogits(runtime::Session &session, const std::vector<GoldenCase> &cases, size_t longest);
+
 } // namespace quern::testing
 
 #endif // QUERN_TESTS_RUNTIME_COMPILEDMODEL_H

@@ -84,6 +84,25 @@ template <bool Bf8> void roundStochastically(Wave &wave, const Instruction &in) 
   writeRow(wave, in.operands[0], 0, merged, activeLanes(wave, in));
 }
 
+/// v_dot4_f32_fp8_bf8 and its kin: four products and the addend, exact here and rounded once. RDNA4 manual,
+/// VOP3P.
+template <bool FirstBf8, bool SecondBf8> void dot4(Wave &wave, const Instruction &in) {
+  u32 a[kMaxLanes], b[kMaxLanes];
+  float c[kMaxLanes], out[kMaxLanes];
+  const u32 *pa = fetch<u32>(wave, in, 1, a), *pb = fetch<u32>(wave, in, 2, b);
+  const float *pc = fetch<float>(wave, in, 3, c);
+  const Float8Format &first = formatOf(wave, FirstBf8), &second = formatOf(wave, SecondBf8);
+  for (unsigned lane = 0; lane < wave.width; ++lane) {
+    double products =
+        0; // of 8-bit numbers: four of them fit a double exactly but for the widest spread of bf8
+    for (unsigned shift = 0; shift < 32; shift += 8)
+      products = addToOdd(products, double(float8ToFloat(uint8_t(pa[lane] >> shift), first)) *
+                                        float8ToFloat(uint8_t(pb[lane] >> shift), second));
+    out[lane] = float(addToOdd(products, (in.negateLow >> 2 & 1) ? -pc[lane] : pc[lane]));
+  }
+  writeResult<float>(wave, in, out, activeLanes(wave, in));
+}
+
 } // namespace
 
 void HandlerTable::addSmallFloatConversions() {
@@ -93,6 +112,10 @@ void HandlerTable::addSmallFloatConversions() {
   add("v_cvt_pk_f32_bf8", {toFloatPair<true>});
   add("v_cvt_pk_fp8_f32", {packFloats<false>});
   add("v_cvt_pk_bf8_f32", {packFloats<true>});
+  add("v_dot4_f32_fp8_fp8", {dot4<false, false>});
+  add("v_dot4_f32_fp8_bf8", {dot4<false, true>});
+  add("v_dot4_f32_bf8_fp8", {dot4<true, false>});
+  add("v_dot4_f32_bf8_bf8", {dot4<true, true>});
   add("v_cvt_sr_fp8_f32", {roundStochastically<false>});
   add("v_cvt_sr_bf8_f32", {roundStochastically<true>});
 }

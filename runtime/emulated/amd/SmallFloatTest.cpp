@@ -172,5 +172,30 @@ TEST_P(SmallFloats, StochasticRoundingAddsTheRandomBits) {
   EXPECT_EQ(up, 192u);
 }
 
+TEST(SmallFloatDots, SumFourProducts) {
+  std::vector<uint32_t> a(256), b(256), c(256);
+  std::mt19937 random(4);
+  auto finite = [&] { // codes that are numbers in both formats
+    uint32_t word = 0;
+    for (unsigned k = 0; k < 32; k += 8)
+      word |= (random() % 0x70 | (random() & 128)) << k;
+    return word;
+  };
+  for (unsigned i = 0; i < 256; ++i)
+    a[i] = finite(), b[i] = finite(), c[i] = bits(float(i) - 100);
+  auto outs = runSnippet("gfx1201",
+                         "v_dot4_f32_fp8_fp8 v30, v10, v11, v12\nv_dot4_f32_fp8_bf8 v31, v10, v11, v12\n"
+                         "v_dot4_f32_bf8_fp8 v32, v10, v11, v12\nv_dot4_f32_bf8_bf8 v33, v10, v11, v12\n",
+                         {a, b, c}, 4);
+  for (unsigned i = 0; i < 256; ++i)
+    for (unsigned form = 0; form < 4; ++form) {
+      long double sum = real(c[i]);
+      for (unsigned k = 0; k < 32; k += 8)
+        sum += static_cast<long double>(*decoded(a[i] >> k & 255, form & 2, false)) *
+               *decoded(b[i] >> k & 255, form & 1, false);
+      ASSERT_EQ(real(outs[form][i]), float(sum)) << form << "," << i;
+    }
+}
+
 } // namespace
 } // namespace quern::runtime::emulated::amd

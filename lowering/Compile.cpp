@@ -156,7 +156,7 @@ private:
       std::vector<const TargetInfo *> infos = spec.members();
       for (size_t i = 0; i < targets.size(); ++i) {
         QUERN_ASSIGN_OR_RETURN(Rung rung, rungOf(*infos[i]));
-        builds.push_back({targets[i], {}, {}, {}});
+        builds.emplace_back().target = targets[i];
         QUERN_ASSIGN_OR_RETURN(builds.back().lowered,
                                lowerModel(*module, builds.back().target, infos[i]->fp8, rung));
         Plan &plan = builds.back().lowered.plan;

@@ -40,6 +40,7 @@ cat <<NEXT
 What to try next
   build/bin/quern devices                              what is here
   build/bin/quern doctor                               what is missing, and how to mend it
+  build/bin/quern verify $artifact             every kernel against the oracle
   build/bin/quern inspect $artifact            targets, kernels and their resources
   build/bin/quern import $model             every tensor of the checkpoint, memory by target
   scripts/check.sh                                     every test

@@ -25,6 +25,9 @@ Status PlanBuilder::build() {
   numberOperators();
   for (func::FuncOp function : module.getOps<func::FuncOp>())
     QUERN_RETURN_IF_ERROR(buildEntry(function));
+  for (const auto &[value, ref] : values)
+    result.places[value.getAsOpaquePointer()] = {ref.where.kind, ref.where.name, ref.rows,       ref.heads,  ref.columns,
+                            ref.offset,     ref.rowStride,  ref.headStride, ref.element};
   return Status::success();
 }
 
@@ -96,7 +99,9 @@ Status PlanBuilder::lower(Operation &op) {
       .Case<model::UseOp, model::LayerOp, model::YieldOp>([](auto) { return Status::success(); })
       .Case([&](func::ReturnOp ret) { return lowerReturn(ret); })
       .Case([&](model::RepeatOp repeat) { return lowerRepeat(repeat); })
-      .Case([&](model::EmbeddingOp o) { return lowerGatherRows(o, o.getTable(), o.getTokens(), o.getResult()); })
+      .Case([&](model::EmbeddingOp o) {
+        return lowerGatherRows(o, o.getTable(), o.getTokens(), o.getResult());
+      })
       .Case([&](model::GatherRowsOp o) { return lowerGatherRows(o, o.getX(), o.getRows(), o.getResult()); })
       .Case([&](model::RMSNormOp o) {
         return lowerNorm(o, o.getX(), {}, o.getWeight(), o.getEps().convertToDouble(),
@@ -115,12 +120,12 @@ Status PlanBuilder::lower(Operation &op) {
         return lowerPointwise(o, {{"MUL", int64_t(1)}}, o.getLhs(), o.getRhs(), o.getResult());
       })
       .Case([&](model::ScaleOp o) {
-        return lowerPointwise(o, {{"SCALE", int64_t(1)}, {"factor", o.getFactor().convertToDouble()}}, o.getX(), {},
-                              o.getResult());
+        return lowerPointwise(o, {{"SCALE", int64_t(1)}, {"factor", o.getFactor().convertToDouble()}},
+                              o.getX(), {}, o.getResult());
       })
       .Case([&](model::SoftcapOp o) {
-        return lowerPointwise(o, {{"SOFTCAP", int64_t(1)}, {"cap", o.getCap().convertToDouble()}}, o.getX(), {},
-                              o.getResult());
+        return lowerPointwise(o, {{"SOFTCAP", int64_t(1)}, {"cap", o.getCap().convertToDouble()}}, o.getX(),
+                              {}, o.getResult());
       })
       .Case([&](model::MaskVocabularyOp o) {
         return lowerPointwise(o, {{"MASK", int64_t(1)}, {"VALID", int64_t(o.getValid())}}, o.getX(), {},
@@ -130,8 +135,8 @@ Status PlanBuilder::lower(Operation &op) {
         return lowerPointwise(o, activationFlags(o.getKind()), o.getX(), {}, o.getResult());
       })
       .Case([&](model::GatedOp o) {
-        return lowerPointwise(o, activationFlags(o.getKind()), o.getGate(), o.getUp() ? o.getUp() : o.getGate(),
-                              o.getResult());
+        return lowerPointwise(o, activationFlags(o.getKind()), o.getGate(),
+                              o.getUp() ? o.getUp() : o.getGate(), o.getResult());
       })
       .Case([&](model::SliceOp o) {
         TensorRef ref = use(o.getX());
@@ -158,7 +163,8 @@ Status PlanBuilder::lowerReturn(func::ReturnOp op) {
       continue;
     TensorRef wanted = reserved.lookup(value);
     TensorRef ref = use(value);
-    if (ref.work >= 0 || ref.where.kind != LaunchArgument::Kind::Output || ref.where.name != wanted.where.name)
+    if (ref.work >= 0 || ref.where.kind != LaunchArgument::Kind::Output ||
+        ref.where.name != wanted.where.name)
       copy(ref, wanted, op, "output");
   }
   return Status::success();
@@ -189,7 +195,8 @@ Status PlanBuilder::lowerRepeat(model::RepeatOp repeat) {
     carriedWork.push_back(ref.work);
   }
   // What the body hands on is written into the carried buffer itself where nothing reads the old value later.
-  for (auto [yielded, argument] : llvm::zip(body.getTerminator()->getOperands(), body.getArguments().drop_front())) {
+  for (auto [yielded, argument] :
+       llvm::zip(body.getTerminator()->getOperands(), body.getArguments().drop_front())) {
     Operation *producer = yielded.getDefiningOp();
     if (!isa<RankedTensorType>(yielded.getType()) || !producer || producer->getBlock() != &body)
       continue;
@@ -209,7 +216,8 @@ Status PlanBuilder::lowerRepeat(model::RepeatOp repeat) {
   current = &inner->steps;
   int32_t firstLaunch = launchNumber;
   QUERN_RETURN_IF_ERROR(lowerBlock(body));
-  for (auto [yielded, argument] : llvm::zip(body.getTerminator()->getOperands(), body.getArguments().drop_front())) {
+  for (auto [yielded, argument] :
+       llvm::zip(body.getTerminator()->getOperands(), body.getArguments().drop_front())) {
     if (!isa<RankedTensorType>(yielded.getType()))
       continue;
     TensorRef from = use(yielded), to = values[argument];
@@ -288,7 +296,8 @@ TensorRef PlanBuilder::workspace(const std::string &name, Symbol rows, int64_t h
   return ref;
 }
 
-/// Rows of an operator's result: those of its first operand that has rows, or of the index that it gathers by.
+/// Rows of an operator's result: those of its first operand that has rows, or of the index that it gathers
+/// by.
 static Symbol rowsOf(Operation *op, const llvm::DenseMap<Value, TensorRef> &values) {
   if (auto gather = dyn_cast<model::GatherRowsOp>(op))
     return values.lookup(gather.getRows()).rows;
@@ -306,8 +315,8 @@ TensorRef PlanBuilder::place(Value value) {
   }
   TensorRef shape = shapeOf(value);
   Operation *op = value.getDefiningOp();
-  TensorRef ref = workspace(op->getName().stripDialect().str(), rowsOf(op, values), shape.heads, shape.columns,
-                            shape.element);
+  TensorRef ref = workspace(op->getName().stripDialect().str(), rowsOf(op, values), shape.heads,
+                            shape.columns, shape.element);
   values[value] = ref;
   return ref;
 }
@@ -335,7 +344,8 @@ TensorRef PlanBuilder::denseRows(const TensorRef &ref, Operation *origin) {
   return to;
 }
 
-void PlanBuilder::copy(const TensorRef &from, const TensorRef &to, Operation *origin, const std::string &note) {
+void PlanBuilder::copy(const TensorRef &from, const TensorRef &to, Operation *origin,
+                       const std::string &note) {
   addPointwise({}, from, nullptr, to, origin, note);
 }
 
@@ -393,8 +403,8 @@ int32_t PlanBuilder::kernelIndex(KernelRequest request) {
   return it->second;
 }
 
-void PlanBuilder::launch(const std::string &kernel, Parameters parameters, Arguments arguments, Operation *origin,
-                         std::string note) {
+void PlanBuilder::launch(const std::string &kernel, Parameters parameters, Arguments arguments,
+                         Operation *origin, std::string note) {
   KernelRequest request;
   request.kernel = kernel;
   request.schedule = defaultSchedule(kernel, parameters, target);

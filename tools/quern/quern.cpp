@@ -20,6 +20,7 @@ int main(int argc, char **argv) {
   verbs["import"] = addImportVerb(app);
   verbs["compile"] = addCompileVerb(app);
   verbs["inspect"] = addInspectVerb(app);
+  verbs["verify"] = addVerifyVerb(app);
   auto add = [&](const char *name, const char *summary) -> CLI::App & {
     return *app.add_subcommand(name, summary);
   };

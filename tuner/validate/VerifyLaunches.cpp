@@ -1,0 +1,252 @@
+//===- VerifyLaunches.cpp - Compares the launches of one step -------------===//
+#include "dialects/model/Model.h"
+#include "tuner/validate/LaunchCheck.h"
+
+#include <bit>
+#include <cmath>
+
+using namespace mlir;
+using namespace quern::runtime;
+using namespace quern::model::reference;
+using quern::lowering::ValuePlace;
+using OracleValue = quern::model::reference::Value;
+
+namespace quern::validate {
+
+/// Largest difference of a result (model-spec: kernels on the same inputs): rounding to bf16 alone
+/// costs 1.4e-6.
+static constexpr double bf16Limit = 5e-6, f32Limit = 1e-9;
+
+double difference(std::span<const float> x, std::span<const float> y) {
+  double xy = 0, xx = 0, yy = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    if (std::isinf(x[i]) && x[i] == y[i])
+      continue; // masked alike
+    if (!std::isfinite(x[i]) || !std::isfinite(y[i]))
+      return 2;
+    xy += double(x[i]) * y[i];
+    xx += double(x[i]) * x[i];
+    yy += double(y[i]) * y[i];
+  }
+  return xx + yy == 0 ? 0 : 1 - 2 * xy / (xx + yy);
+}
+
+LaunchCheck::LaunchCheck(ModuleOp module, const lowering::LoweredModel &lowered, const Plan &plan,
+                         Interpreter &oracle, Executor &executor, VerifyReport &report)
+    : lowered(lowered), plan(plan), oracle(oracle), executor(executor), report(report) {
+  module->walk<WalkOrder::PreOrder>([&](Operation *op) { operators.push_back(op); });
+}
+
+void LaunchCheck::beginStep(std::vector<int32_t> tokens, std::vector<int32_t> positions,
+                            std::vector<int32_t> rows) {
+  inputs["sequences"] = std::vector<int32_t>(tokens.size(), 0);
+  inputs["tokens"] = std::move(tokens);
+  inputs["positions"] = std::move(positions);
+  inputs["rows"] = std::move(rows);
+  current = nullptr;
+}
+
+KernelVerdict &LaunchCheck::verdict(int32_t kernel) {
+  auto [it, fresh] = verdicts.try_emplace(kernel, report.kernels.size());
+  if (fresh) {
+    report.kernels.emplace_back();
+    report.kernels.back().kernel = plan.kernels[size_t(kernel)].symbol;
+  }
+  return report.kernels[it->second];
+}
+
+static float widen(ElementType type, const std::byte *at) {
+  if (type == ElementType::F32) {
+    float value;
+    std::memcpy(&value, at, 4);
+    return value;
+  }
+  uint16_t bits;
+  std::memcpy(&bits, at, 2);
+  return std::bit_cast<float>(uint32_t(bits) << 16);
+}
+
+Expected<std::optional<Tensor>> LaunchCheck::read(const ValuePlace &place, mlir::Value value,
+                                                  const ObservedLaunch &launch) {
+  const int64_t count = int64_t(place.rows == Symbol::R ? inputs["rows"].size() : inputs["tokens"].size());
+  Shape shape(llvm::cast<RankedTensorType>(value.getType()).getShape());
+  shape[0] = count;
+  if (auto given = inputs.find(place.name);
+      place.kind == LaunchArgument::Kind::Input && given != inputs.end())
+    return std::optional(Tensor::ofIntegers(given->second));
+  if (place.element != "bf16" && place.element != "f32" && place.element != "i32")
+    return std::optional<Tensor>();
+  for (size_t a = 0; a < launch.arguments.size(); ++a) {
+    const LaunchArgument &argument = launch.launch.arguments[a];
+    if (argument.kind != place.kind || argument.name != place.name)
+      continue;
+    const uint64_t base = launch.arguments[a].bits - uint64_t(argument.offset);
+    const uint64_t size = place.element == "bf16" ? 2 : 4;
+    const ElementType type = place.element == "bf16"  ? ElementType::BF16
+                             : place.element == "f32" ? ElementType::F32
+                                                      : ElementType::I32;
+    Tensor tensor;
+    tensor.type = type;
+    tensor.shape = shape;
+    const uint64_t span = uint64_t((place.heads - 1) * place.headStride + place.columns);
+    std::vector<std::byte> bytes(span * size);
+    for (int64_t row = 0; row < count; ++row) {
+      QUERN_RETURN_IF_ERROR(
+          executor.read(base + uint64_t(place.offset + row * place.rowStride) * size, bytes));
+      for (int64_t head = 0; head < place.heads; ++head)
+        for (int64_t column = 0; column < place.columns; ++column) {
+          const std::byte *at = bytes.data() + uint64_t(head * place.headStride + column) * size;
+          if (type == ElementType::I32) {
+            int32_t integer;
+            std::memcpy(&integer, at, 4);
+            tensor.integers.push_back(integer);
+          } else {
+            tensor.values.push_back(widen(type, at));
+          }
+        }
+    }
+    return std::optional(std::move(tensor));
+  }
+  return std::optional<Tensor>();
+}
+
+Status LaunchCheck::copyOperands(const ObservedLaunch &launch) {
+  for (mlir::Value operand : current->getOperands()) {
+    const void *key = operand.getAsOpaquePointer();
+    if (operands.count(key))
+      continue;
+    if (llvm::isa<IndexType>(operand.getType())) {
+      if (!operand.getDefiningOp())
+        operands[key] = layer;
+      continue;
+    }
+    if (llvm::isa<model::LatentCacheType, model::HeadCacheType>(operand.getType())) {
+      if (!cache)
+        cache = Interpreter::makeCache(operand.getType());
+      operands[key] = cache;
+      continue;
+    }
+    // Weights: the oracle asks for the layer on its way to them.
+    if (Operation *made = operand.getDefiningOp(); made && llvm::isa<model::UseOp>(made)) {
+      for (mlir::Value index : made->getOperands())
+        if (llvm::isa<IndexType>(index.getType()) && !index.getDefiningOp())
+          operands[index.getAsOpaquePointer()] = layer;
+      continue;
+    }
+    auto place = lowered.places.find(key);
+    if (place == lowered.places.end() || !llvm::isa<RankedTensorType>(operand.getType()))
+      continue;
+    QUERN_ASSIGN_OR_RETURN(std::optional<Tensor> tensor, read(place->second, operand, launch));
+    if (tensor)
+      operands[key] = std::move(*tensor);
+  }
+  return Status::success();
+}
+
+Status LaunchCheck::copyResults(const ObservedLaunch &launch) {
+  for (mlir::Value result : current->getResults()) {
+    auto place = lowered.places.find(result.getAsOpaquePointer());
+    if (place == lowered.places.end() || !llvm::isa<RankedTensorType>(result.getType()))
+      continue;
+    QUERN_ASSIGN_OR_RETURN(std::optional<Tensor> tensor, read(place->second, result, launch));
+    if (tensor)
+      results[result.getAsOpaquePointer()] = std::move(*tensor);
+  }
+  return Status::success();
+}
+
+Status LaunchCheck::observe(const ObservedLaunch &launch) {
+  Operation *op = launch.launch.origin.empty() ? nullptr : operators[size_t(launch.launch.origin.front())];
+  if (!launch.done) {
+    if (op != current || launch.layer != layer) {
+      QUERN_RETURN_IF_ERROR(compare());
+      current = op;
+      layer = launch.layer;
+    }
+    verdict(launch.launch.kernel);
+    launches.push_back(&launch.launch);
+    return current ? copyOperands(launch) : Status::success();
+  }
+  return current ? copyResults(launch) : Status::success();
+}
+
+Status LaunchCheck::endStep() { return compare(); }
+
+/// Text of the first element that differs most, or nothing where all is well.
+static std::string fault(const Tensor &want, const Tensor &have, double limit, double &worst) {
+  char text[160];
+  if (want.type == ElementType::I32) {
+    for (size_t i = 0; i < want.integers.size(); ++i)
+      if (want.integers[i] != have.integers[i]) {
+        worst = 1;
+        std::snprintf(text, sizeof text, "element %zu is %d in place of %d", i, have.integers[i],
+                      want.integers[i]);
+        return text;
+      }
+    return "";
+  }
+  worst = difference(want.values, have.values);
+  if (worst <= limit)
+    return "";
+  size_t at = 0;
+  double most = -1;
+  for (size_t i = 0; i < want.values.size(); ++i)
+    if (double off = std::fabs(double(want.values[i]) - have.values[i]); off > most || std::isnan(off)) {
+      at = i;
+      most = off;
+      if (std::isnan(off))
+        break;
+    }
+  std::snprintf(text, sizeof text, "difference %.3g above %.3g, element %zu is %.6g in place of %.6g", worst,
+                limit, at, double(have.values[at]), double(want.values[at]));
+  return text;
+}
+
+Status LaunchCheck::compare() {
+  Operation *op = std::exchange(current, nullptr);
+  std::vector<const Launch *> own = std::exchange(launches, {});
+  Environment environment = std::exchange(operands, {}), have = std::exchange(results, {});
+  if (own.empty())
+    return Status::success();
+  // Copies for repeats and returns, and what reads rows in a form that is not copied.
+  bool known = op && op->getNumRegions() == 0 && op->getNumResults() > 0;
+  for (unsigned i = 0; known && i < op->getNumOperands(); ++i) {
+    mlir::Value operand = op->getOperand(i);
+    Operation *made = operand.getDefiningOp();
+    known = environment.count(operand.getAsOpaquePointer()) ||
+            (made && llvm::isa<model::UseOp, model::LayerOp>(made));
+  }
+  if (!known) {
+    report.unchecked += own.size();
+    return Status::success();
+  }
+  Operation *list[] = {op};
+  QUERN_RETURN_IF_ERROR(oracle.evaluate(list, environment));
+  std::string name = op->getName().stripDialect().str();
+  for (mlir::Value result : op->getResults()) {
+    auto found = have.find(result.getAsOpaquePointer());
+    const auto *want = std::get_if<Tensor>(&environment.at(result.getAsOpaquePointer()));
+    if (!want || found == have.end())
+      continue;
+    const Tensor &tensor = std::get<Tensor>(found->second);
+    double worst = 0;
+    std::string text = fault(*want, tensor, want->type == ElementType::F32 ? f32Limit : bf16Limit, worst);
+    ++report.compared;
+    for (const Launch *launch : own) {
+      KernelVerdict &one = verdict(launch->kernel);
+      ++one.compared;
+      one.worst = std::max(one.worst, worst);
+      if (one.operators.find(name) == std::string::npos)
+        one.operators += (one.operators.empty() ? "" : ", ") + name;
+      if (text.empty())
+        continue;
+      ++one.failed;
+      if (one.failure.empty())
+        one.failure = "operator " + std::to_string(launch->origin.front()) + ", `" + name + "` (" +
+                      launch->note + "), layer " + std::to_string(layer) + ": " + text;
+    }
+  }
+  return Status::success();
+}
+
+} // namespace quern::validate

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <regex>
 #include <set>
@@ -228,6 +229,24 @@ TEST(Hygiene, noPathOfAMachine) {
   for (const SourceFile &file : sourceTree())
     for (const std::string &home : homes)
       EXPECT_EQ(file.text.find(home), std::string::npos) << file.path << ": a path of one machine, " << home;
+}
+
+/// Links of our pages to files of this repository.
+TEST(Hygiene, linksLeadSomewhere) {
+  static const std::regex link("\\]\\(([^)#: ]+)[^)]*\\)");
+  size_t followed = 0;
+  for (const SourceFile &file : sourceTree()) {
+    if (!file.path.ends_with(".md"))
+      continue;
+    const std::filesystem::path folder = (std::filesystem::path(QUERN_SOURCE_DIR) / file.path).parent_path();
+    for (auto it = std::sregex_iterator(file.text.begin(), file.text.end(), link);
+         it != std::sregex_iterator(); ++it) {
+      ++followed;
+      EXPECT_TRUE(std::filesystem::exists(folder / (*it)[1].str()))
+          << file.path << ": no file `" << (*it)[1] << "`";
+    }
+  }
+  EXPECT_GT(followed, 20u);
 }
 
 struct Documented {

@@ -28,6 +28,8 @@ public:
 private:
   Status copyOperands(const runtime::ObservedLaunch &launch);
   Status copyResults(const runtime::ObservedLaunch &launch);
+  /// What an append has left in the cache: the rows themselves, bit by bit.
+  Status checkCacheRows(const runtime::ObservedLaunch &launch);
   Status compare();
   /// The tensor at |place|, where one of the launch's arguments leads to it; nothing otherwise.
   Expected<std::optional<model::reference::Tensor>> read(const lowering::ValuePlace &place, mlir::Value value,

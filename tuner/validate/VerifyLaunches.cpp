@@ -155,6 +155,62 @@ Status LaunchCheck::copyResults(const ObservedLaunch &launch) {
   return Status::success();
 }
 
+Status LaunchCheck::checkCacheRows(const ObservedLaunch &launch) {
+  auto append = llvm::cast<model::CacheAppendOp>(current);
+  const bool latent = llvm::isa<model::LatentCacheType>(append.getCache().getType());
+  uint64_t memory = 0, table = 0, pageBytes = 0;
+  bool keys = false;
+  for (size_t a = 0; a < launch.arguments.size(); ++a) {
+    const LaunchArgument &argument = launch.launch.arguments[a];
+    if (argument.kind == LaunchArgument::Kind::Input && argument.name == "block_table")
+      table = launch.arguments[a].bits;
+    if (argument.kind != LaunchArgument::Kind::Cache)
+      continue;
+    memory = launch.arguments[a].bits;
+    keys = latent ? argument.offset == 0 : argument.name == "keys";
+    for (const CachePart &part : plan.cache.parts)
+      if (part.name == argument.name)
+        pageBytes = part.pageBytes;
+  }
+  mlir::Value operand = keys ? append.getKeys() : append.getValues();
+  auto found = operands.find(operand.getAsOpaquePointer());
+  if (memory == 0 || table == 0 || pageBytes == 0 || found == operands.end())
+    return Status::success();
+  const Tensor &rows = std::get<Tensor>(found->second);
+  const uint64_t size = rows.type == ElementType::F32 ? 4 : 2, width = uint64_t(rows.lastDim());
+  const uint64_t heads = uint64_t(rows.rowSize()) / width;
+  const uint64_t slotBytes = latent ? pageBytes / pageTokens : width * size,
+                 headBytes = slotBytes * pageTokens;
+  KernelVerdict &one = verdict(launch.launch.kernel);
+  std::vector<std::byte> bytes(width * size);
+  uint64_t wrong = 0;
+  for (int64_t t = 0; t < rows.rows(); ++t) {
+    const uint64_t position = uint64_t(inputs["positions"][size_t(t)]);
+    int32_t page = 0;
+    QUERN_RETURN_IF_ERROR(
+        executor.read(table + position / pageTokens * 4, std::as_writable_bytes(std::span(&page, 1))));
+    for (uint64_t head = 0; head < heads; ++head) {
+      QUERN_RETURN_IF_ERROR(executor.read(
+          memory + uint64_t(page) * pageBytes + position % pageTokens * slotBytes + head * headBytes, bytes));
+      for (uint64_t column = 0; column < width; ++column)
+        wrong += widen(rows.type, bytes.data() + column * size) !=
+                 rows.values[(uint64_t(t) * heads + head) * width + column];
+    }
+  }
+  ++report.compared;
+  ++one.compared;
+  one.operators = "cache_append";
+  if (wrong != 0) {
+    ++one.failed;
+    one.worst = 1;
+    if (one.failure.empty())
+      one.failure = "operator " + std::to_string(launch.launch.origin.front()) + ", `cache_append`, layer " +
+                    std::to_string(layer) + ": " + std::to_string(wrong) +
+                    " elements of the cache are not those appended";
+  }
+  return Status::success();
+}
+
 Status LaunchCheck::observe(const ObservedLaunch &launch) {
   Operation *op = launch.launch.origin.empty() ? nullptr : operators[size_t(launch.launch.origin.front())];
   if (!launch.done) {
@@ -167,6 +223,8 @@ Status LaunchCheck::observe(const ObservedLaunch &launch) {
     launches.push_back(&launch.launch);
     return current ? copyOperands(launch) : Status::success();
   }
+  if (current && llvm::isa<model::CacheAppendOp>(current))
+    return checkCacheRows(launch);
   return current ? copyResults(launch) : Status::success();
 }
 

@@ -136,6 +136,12 @@ Expected<CompiledKernel> compileKernel(const KernelRequest &request, const CodeT
   const KernelText *text = findKernelText(request.kernel);
   if (!text)
     return failure(request, target, "E-KERNEL-UNKNOWN", "there is no kernel text `" + request.kernel + "`");
+  return compileKernelText(std::string(text->text), std::string(text->path), request, target, options);
+}
+
+Expected<CompiledKernel> compileKernelText(const std::string &text, const std::string &path,
+                                           const KernelRequest &request, const CodeTarget &target,
+                                           const CompileKernelOptions &options) {
   DialectRegistry registry;
   registry.insert<tile::TileDialect, arith::ArithDialect, math::MathDialect, scf::SCFDialect,
                   LLVM::LLVMDialect>();
@@ -145,15 +151,14 @@ Expected<CompiledKernel> compileKernel(const KernelRequest &request, const CodeT
   DiagnosticText diagnostics(context);
 
   llvm::SourceMgr sources;
-  sources.AddNewSourceBuffer(llvm::MemoryBuffer::getMemBuffer(llvm::StringRef(text->text), text->path,
-                                                              /*RequiresNullTerminator=*/true),
+  sources.AddNewSourceBuffer(llvm::MemoryBuffer::getMemBuffer(text, path, /*RequiresNullTerminator=*/true),
                              llvm::SMLoc());
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
   if (!module)
     return failure(request, target, "E-KERNEL-TEXT", diagnostics.take());
   auto kernels = module->getOps<tile::KernelOp>();
   if (!llvm::hasSingleElement(kernels))
-    return failure(request, target, "E-KERNEL-TEXT", std::string(text->path) + " must hold one kernel");
+    return failure(request, target, "E-KERNEL-TEXT", path + " must hold one kernel");
   tile::KernelOp kernel = *kernels.begin();
   size_t tiles = kernel.getTileNamesAttr() ? kernel.getTileNamesAttr().size() : 0;
   if (tiles != request.schedule.tile.size())

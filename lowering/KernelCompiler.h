@@ -66,6 +66,11 @@ struct CompileKernelOptions {
 Expected<CompiledKernel> compileKernel(const KernelRequest &request, const CodeTarget &target,
                                        const CompileKernelOptions &options = {});
 
+/// The same for the kernel in |text|, which need not be one of kernels/; |path| is what messages call it.
+Expected<CompiledKernel> compileKernelText(const std::string &text, const std::string &path,
+                                           const KernelRequest &request, const CodeTarget &target,
+                                           const CompileKernelOptions &options = {});
+
 } // namespace quern::lowering
 
 #endif // QUERN_LOWERING_KERNELCOMPILER_H

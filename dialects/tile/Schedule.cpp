@@ -2,6 +2,7 @@
 #include "dialects/tile/Schedule.h"
 
 #include <charconv>
+#include <set>
 
 namespace quern::tile {
 
@@ -40,6 +41,7 @@ Expected<Schedule> Schedule::parse(std::string_view text) {
     return syntaxError(text, "expected a kernel name and braces");
   schedule.kernel = text.substr(0, open);
   std::string_view body = text.substr(open + 1, text.size() - open - 2);
+  std::set<std::string_view> seen;
   while (!body.empty()) {
     size_t space = body.find(' ');
     std::string_view field = body.substr(0, space);
@@ -50,6 +52,8 @@ Expected<Schedule> Schedule::parse(std::string_view text) {
     if (equals == std::string_view::npos)
       return syntaxError(text, "`" + std::string(field) + "` has no value");
     std::string_view key = field.substr(0, equals), value = field.substr(equals + 1);
+    if (!seen.insert(key).second)
+      return syntaxError(text, "`" + std::string(key) + "` is given twice");
     if (key == "tile") {
       while (true) {
         size_t cross = value.find('x');

@@ -151,6 +151,25 @@ LogicalResult LoadScalarOp::verify() {
 // Tiles
 //===----------------------------------------------------------------------===//
 
+LogicalResult SplatOp::verify() {
+  // C1
+  if (getValue().getType() != elementOf(getTile().getType()))
+    return emitOpError("turns ") << getValue().getType() << " into elements "
+                                 << elementOf(getTile().getType());
+  return success();
+}
+
+LogicalResult IotaOp::verify() {
+  auto tile = llvm::cast<RankedTensorType>(getTile().getType());
+  // C1
+  if (getDim() >= uint64_t(tile.getRank()))
+    return emitOpError("counts dimension ") << getDim() << " of a tile of rank " << tile.getRank();
+  // C2
+  if (!tile.getElementType().isInteger(32))
+    return emitOpError("has elements ") << tile.getElementType() << ", expected i32";
+  return success();
+}
+
 LogicalResult BroadcastOp::verify() {
   auto from = llvm::cast<RankedTensorType>(getOperand().getType());
   auto to = llvm::cast<RankedTensorType>(getTile().getType());
@@ -200,6 +219,25 @@ LogicalResult ConvertOp::verify() {
   // C1
   if (!isGeneric(from) && !isGeneric(to) && from.getShape() != to.getShape())
     return emitOpError("converts ") << from << " to " << to << " of another shape";
+  return success();
+}
+
+LogicalResult BitcastOp::verify() {
+  auto from = llvm::cast<RankedTensorType>(getOperand().getType());
+  auto to = llvm::cast<RankedTensorType>(getTile().getType());
+  // C1
+  if (!isGeneric(from) && !isGeneric(to) &&
+      (from.getShape() != to.getShape() || from.getElementTypeBitWidth() != to.getElementTypeBitWidth()))
+    return emitOpError("reinterprets ") << from << " as " << to << " of another shape or width";
+  return success();
+}
+
+LogicalResult RelayoutOp::verify() {
+  auto from = llvm::cast<RankedTensorType>(getOperand().getType());
+  auto to = llvm::cast<RankedTensorType>(getTile().getType());
+  // C1
+  if (from.getShape() != to.getShape() || from.getElementType() != to.getElementType())
+    return emitOpError("turns ") << from << " into " << to;
   return success();
 }
 

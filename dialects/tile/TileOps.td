@@ -168,16 +168,24 @@ def Tile_LoadScalarOp : TileOp<"load_scalar", [MemoryEffects<[MemRead]>]> {
 
 def Tile_SplatOp : TileOp<"splat", [Pure]> {
   let summary = "Tile whose elements all equal a scalar";
+  let description = [{
+    C1: the scalar has the tile's element type.
+  }];
   let arguments = (ins Tile_Scalar:$value);
   let results = (outs Tile_Value:$tile);
   let assemblyFormat = "$value attr-dict `:` type($value) `->` type($tile)";
+  let hasVerifier = 1;
 }
 
 def Tile_IotaOp : TileOp<"iota", [Pure]> {
   let summary = "Tile of each element's coordinate along a dimension";
+  let description = [{
+    C1: `dim` is a dimension of the tile. C2: the elements are i32.
+  }];
   let arguments = (ins I64Attr:$dim);
   let results = (outs Tile_Value:$tile);
   let assemblyFormat = "$dim attr-dict `:` type($tile)";
+  let hasVerifier = 1;
 }
 
 def Tile_BroadcastOp : TileOp<"broadcast", [Pure]> {
@@ -217,9 +225,13 @@ def Tile_ConvertOp : TileOp<"convert", [Pure]> {
 
 def Tile_BitcastOp : TileOp<"bitcast", [Pure]> {
   let summary = "Reinterprets the bits of each element as a type of the same width";
+  let description = [{
+    C1: equal shapes and widths.
+  }];
   let arguments = (ins Tile_Value:$operand);
   let results = (outs Tile_Value:$tile);
   let assemblyFormat = "$operand attr-dict `:` type($operand) `->` type($tile)";
+  let hasVerifier = 1;
 }
 
 def Tile_MmaOp : TileOp<"mma", [Pure, AttrSizedOperandSegments, AllTypesMatch<["accumulator", "tile"]>]> {
@@ -243,10 +255,12 @@ def Tile_RelayoutOp : TileOp<"relayout", [Pure]> {
   let summary = "The same tile in another layout";
   let description = [{
     Inserted by `tile-infer-layouts`; becomes register moves, or a round trip through shared memory.
+    C1: equal shapes and elements.
   }];
   let arguments = (ins Tile_Value:$operand);
   let results = (outs Tile_Value:$tile);
   let assemblyFormat = "$operand attr-dict `:` type($operand) `->` type($tile)";
+  let hasVerifier = 1;
 }
 
 #endif

@@ -81,7 +81,7 @@ Value KernelLowering::encodeF8(Value x, Type format) {
     sign = b.select(b.icmp(LLVM::ICmpPredicate::eq, code, constant(0)), constant(0), sign);
   code = b.orI(code, sign);
   Value isNaN = b.icmp(LLVM::ICmpPredicate::ugt, magnitude, constant(0x7f800000));
-  Value nan = f->fnuz ? constant(0x80) : b.orI(constant(0x7f), sign);
+  Value nan = constant(f->fnuz ? 0x80 : 0x7f); // of either sign, as support/Float8 defines
   return b.trunc(b.select(isNaN, nan, code), b.getI8Type());
 }
 

@@ -21,6 +21,8 @@ struct TileSpecializePass : impl::TileSpecializePassBase<TileSpecializePass> {
     if (failed(chooseRegions(kernel)) || failed(replaceConstants(kernel)))
       return signalPassFailure();
     replaceTypes(kernel);
+    if (failed(checkTypes(kernel)))
+      return signalPassFailure();
     kernel->removeAttr("params");
   }
 
@@ -97,6 +99,23 @@ struct TileSpecializePass : impl::TileSpecializePassBase<TileSpecializePass> {
     });
     replacer.recursivelyReplaceElementsIn(kernel, /*replaceAttrs=*/true, /*replaceLocs=*/false,
                                           /*replaceTypes=*/true);
+  }
+
+  /// Every tile is static and every element real, or the parameters lacked a name.
+  LogicalResult checkTypes(tile::KernelOp kernel) {
+    auto isOpen = [](Type type) {
+      auto tensor = llvm::dyn_cast<RankedTensorType>(type);
+      return tensor && (!tensor.hasStaticShape() || llvm::isa<tile::ElemType>(tensor.getElementType()));
+    };
+    WalkResult result = kernel.walk([&](Operation *op) {
+      for (Type type : op->getResultTypes())
+        if (isOpen(type) || llvm::isa<tile::ElemType>(type)) {
+          op->emitOpError("still has the type ") << type << ": a size or element has no parameter";
+          return WalkResult::interrupt();
+        }
+      return WalkResult::advance();
+    });
+    return failure(result.wasInterrupted());
   }
 
   DictionaryAttr params;

@@ -1,19 +1,27 @@
-//===- CodeTest.cpp - Code of every target: does the assembler take it? ---===//
+//===- CodeTest.cpp - Code of every target: is it sound? ------------------===//
 //
-// Where ptxas is on the machine, the PTX of each NVIDIA target must assemble without a spill. AMD code was linked
-// without an undefined symbol when it was made; its notes are read by CodeObjectTest.
+// The kernels of two models with their default schedules, for all targets. Where ptxas is on the machine, PTX
+// must assemble without a spill. AMD code objects must say in their notes that nothing spills, that shared
+// memory is within the limit and that arguments take what the runtime passes. CPU objects must not need a
+// symbol from elsewhere.
 //
 //===----------------------------------------------------------------------===//
 #include "lowering/KernelCompiler.h"
 #include "support/target/KnownTargets.h"
+#include "tests/kernels/ModelKernels.h"
+
+#include "llvm/BinaryFormat/MsgPackDocument.h"
+#include "llvm/Object/ELFObjectFile.h"
 
 #include <gtest/gtest.h>
 
 #include <array>
 #include <cstdio>
 #include <fstream>
+#include <set>
 
 using namespace quern;
+using namespace quern::test;
 
 namespace {
 
@@ -27,41 +35,129 @@ std::string run(const std::string &command, int &code) {
   return text;
 }
 
-lowering::KernelRequest linearRequest(const lowering::CodeTarget &target) {
-  lowering::KernelRequest request;
-  request.kernel = "linear";
-  request.parameters = {{"N", int64_t(256)},          {"K", int64_t(512)},          {"XS", int64_t(512)},
-                        {"YS", int64_t(256)},         {"X", std::string("bf16")},   {"W", std::string("f8E4M3FN")},
-                        {"B", std::string("bf16")},   {"Y", std::string("bf16")},   {"BIAS", int64_t(1)},
-                        {"SCALES", int64_t(1)},       {"QUANTIZED", int64_t(0)}, {"E", int64_t(1)}, {"SHARE", int64_t(1)}, {"EXPERTS", int64_t(0)}};
-  request.schedule = {"linear", {4, 8, 128}, target.warps};
-  return request;
+/// Path of ptxas; empty where there is none.
+std::string findPtxas() {
+  int code;
+  for (std::string path : {"ptxas", "/usr/local/cuda/bin/ptxas"})
+    if (run(path + " --version", code).find("release") != std::string::npos)
+      return path;
+  return {};
 }
 
-TEST(CodeTest, EveryTargetGetsCode) {
-  int ignored;
-  bool havePtxas = run("ptxas --version", ignored).find("release") != std::string::npos;
-  std::string ptxas = "ptxas";
-  if (!havePtxas && std::ifstream("/usr/local/cuda/bin/ptxas")) {
-    ptxas = "/usr/local/cuda/bin/ptxas";
-    havePtxas = true;
-  }
-  for (const TargetInfo &info : knownTargets()) {
-    auto targets = lowering::codeTargets(std::string(info.vendor) + ":" + std::string(info.architecture));
-    ASSERT_TRUE(targets.ok());
-    auto compiled = lowering::compileKernel(linearRequest(targets->front()), targets->front());
-    ASSERT_TRUE(compiled.ok()) << compiled.error().message();
-    EXPECT_FALSE(compiled->code.empty());
-    if (info.form != CodeForm::Ptx || !havePtxas)
+std::unique_ptr<llvm::object::ObjectFile> openElf(const lowering::CompiledKernel &kernel) {
+  auto file = llvm::object::ObjectFile::createObjectFile(llvm::MemoryBufferRef(kernel.code, kernel.symbol));
+  EXPECT_TRUE(bool(file)) << llvm::toString(file.takeError());
+  return std::move(*file);
+}
+
+/// The note AMDGPU/32 of a code object (AMDGPU backend's user guide, code object V5 metadata).
+void checkNotes(const lowering::CompiledKernel &kernel, const TargetInfo &info, const std::string &what) {
+  std::unique_ptr<llvm::object::ObjectFile> file = openElf(kernel);
+  auto &elf = llvm::cast<llvm::object::ELF64LEObjectFile>(*file).getELFFile();
+  llvm::msgpack::Document document;
+  auto segments = elf.program_headers();
+  ASSERT_TRUE(bool(segments));
+  for (const auto &segment : *segments) {
+    if (segment.p_type != llvm::ELF::PT_NOTE)
       continue;
-    std::string path = testing::TempDir() + "/" + compiled->symbol + ".ptx";
-    std::ofstream(path) << compiled->code;
+    llvm::Error error = llvm::Error::success();
+    for (const auto &note : elf.notes(segment, error))
+      if (note.getName() == "AMDGPU" && note.getType() == llvm::ELF::NT_AMDGPU_METADATA)
+        ASSERT_TRUE(document.readFromBlob(note.getDescAsStringRef(segment.p_align), false)) << what;
+    ASSERT_FALSE(bool(error)) << what;
+  }
+  ASSERT_TRUE(document.getRoot().isMap()) << what << " has no metadata";
+  llvm::msgpack::MapDocNode notes = document.getRoot().getMap()["amdhsa.kernels"].getArray()[0].getMap();
+  auto number = [&](const char *name) { return notes[name].getUInt(); };
+  EXPECT_EQ(number(".vgpr_spill_count"), 0u) << what;
+  EXPECT_EQ(number(".sgpr_spill_count"), 0u) << what;
+  EXPECT_EQ(number(".private_segment_fixed_size"), 0u) << what;
+  EXPECT_LE(number(".group_segment_fixed_size"), representativeCard(info)->sharedPerBlockBytes) << what;
+  EXPECT_EQ(number(".group_segment_fixed_size"), uint64_t(kernel.sharedBytes)) << what;
+  EXPECT_EQ(number(".max_flat_workgroup_size"), uint64_t(kernel.threads)) << what;
+  EXPECT_LE(kernel.threads, int(info.gpu.maxThreadsPerBlock)) << what;
+  // Pointers and scalars at their natural alignment, and nothing hidden behind them.
+  uint64_t bytes = 0;
+  for (lowering::KernelArgument argument : kernel.arguments) {
+    uint64_t size =
+        argument == lowering::KernelArgument::Pointer || argument == lowering::KernelArgument::I64 ? 8 : 4;
+    bytes = (bytes + size - 1) / size * size + size;
+  }
+  EXPECT_EQ(number(".kernarg_segment_size"), bytes) << what;
+}
+
+void checkSymbols(const lowering::CompiledKernel &kernel, const std::string &what) {
+  std::unique_ptr<llvm::object::ObjectFile> file = openElf(kernel);
+  auto &elf = llvm::cast<llvm::object::ELFObjectFileBase>(*file);
+  std::set<std::string> defined;
+  for (const llvm::object::ELFSymbolRef &symbol : elf.getDynamicSymbolIterators()) {
+    std::string name = llvm::cantFail(symbol.getName()).str();
+    if (llvm::cantFail(symbol.getFlags()) & llvm::object::SymbolRef::SF_Undefined)
+      EXPECT_TRUE(name.empty()) << what << " needs " << name;
+    else
+      defined.insert(name);
+  }
+  EXPECT_TRUE(defined.contains(kernel.symbol)) << what;
+}
+
+/// Assembles all of |texts| in one call; the report names each kernel that spills.
+void checkPtx(const std::vector<lowering::CompiledKernel> &kernels, const TargetInfo &info) {
+  static const std::string ptxas = findPtxas();
+  if (ptxas.empty())
+    GTEST_SKIP() << "there is no ptxas";
+  for (const lowering::CompiledKernel &kernel : kernels) {
+    std::string path = testing::TempDir() + "/" + std::string(info.architecture) + kernel.symbol + ".ptx";
+    std::ofstream(path) << kernel.code;
     int code;
     std::string report =
-        run(ptxas + " -v --warn-on-spills -arch=" + std::string(info.architecture) + " -o /dev/null " + path, code);
+        run(ptxas + " -v --warn-on-spills -arch=" + std::string(info.architecture) + " -o /dev/null " + path,
+            code);
+    std::remove(path.c_str());
     EXPECT_EQ(code, 0) << report;
-    EXPECT_NE(report.find("0 bytes spill stores"), std::string::npos) << report;
+    EXPECT_NE(report.find("0 bytes stack frame, 0 bytes spill stores"), std::string::npos)
+        << kernel.symbol << report;
   }
 }
+
+class CodeTest : public testing::TestWithParam<std::string> {};
+
+TEST_P(CodeTest, DefaultSchedules) {
+  auto targets = lowering::codeTargets(GetParam());
+  ASSERT_TRUE(targets.ok());
+  const lowering::CodeTarget &target = targets->front();
+  const TargetInfo &info =
+      *findTarget(target.vendor, std::string_view(target.name).substr(target.vendor.size() + 1));
+  std::vector<lowering::KernelRequest> requests = kernelsOf(demoModel, target);
+  for (auto &more : {kernelsOf(largerModel, target), headAttentionKernels(target)})
+    requests.insert(requests.end(), more.begin(), more.end());
+  std::vector<lowering::CompiledKernel> kernels;
+  for (const lowering::KernelRequest &request : requests) {
+    auto compiled = lowering::compileKernel(request, target);
+    ASSERT_TRUE(compiled.ok()) << compiled.error().message();
+    std::string what = target.name + " " + request.text();
+    if (info.form == CodeForm::CodeObject)
+      checkNotes(*compiled, info, what);
+    if (info.form == CodeForm::SharedObject)
+      checkSymbols(*compiled, what);
+    kernels.push_back(*std::move(compiled));
+  }
+  if (info.form == CodeForm::Ptx)
+    checkPtx(kernels, info);
+}
+
+std::vector<std::string> allTargets() {
+  std::vector<std::string> names;
+  for (const TargetInfo &info : knownTargets())
+    names.push_back(std::string(info.vendor) + ":" + std::string(info.architecture));
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, CodeTest, testing::ValuesIn(allTargets()), [](const auto &info) {
+  std::string name = info.param;
+  for (char &c : name)
+    if (!isalnum(static_cast<unsigned char>(c)))
+      c = '_';
+  return name;
+});
 
 } // namespace

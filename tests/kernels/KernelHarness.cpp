@@ -1,5 +1,6 @@
 //===- KernelHarness.cpp --------------------------------------------------===//
 #include "tests/kernels/KernelHarness.h"
+#include "lowering/model_to_tile/DefaultSchedule.h"
 #include "runtime/Devices.h"
 
 #ifdef QUERN_WITH_EMULATED
@@ -43,57 +44,58 @@ KernelHarness::KernelHarness(const std::string &name) : opened(openFor(name)) {
   target = targets->front();
 }
 
+lowering::KernelRequest KernelHarness::request(const std::string &kernel, Parameters parameters) const {
+  tile::Schedule schedule = lowering::defaultSchedule(kernel, parameters, target);
+  return {kernel, std::move(parameters), std::move(schedule)};
+}
+
+lowering::KernelRequest KernelHarness::request(const std::string &kernel, Parameters parameters,
+                                               std::vector<int32_t> tile, int32_t warps,
+                                               tile::Contraction contraction) const {
+  tile::Schedule schedule{kernel, std::move(tile), target.simd ? 1 : warps};
+  schedule.contraction = contraction;
+  return {kernel, std::move(parameters), std::move(schedule)};
+}
+
 void KernelHarness::launch(const lowering::KernelRequest &request,
                            const std::vector<runtime::Argument> &arguments) {
-  auto compiled = lowering::compileKernel(request, target);
+  if (!kernels.contains(request.symbol()))
+    load(request.symbol(), lowering::compileKernel(request, target));
+  if (auto it = kernels.find(request.symbol()); it != kernels.end())
+    start(it->second, arguments);
+}
+
+void KernelHarness::launchText(const std::string &text, const lowering::KernelRequest &request,
+                               const std::vector<runtime::Argument> &arguments) {
+  if (!kernels.contains(request.symbol()))
+    load(request.symbol(), lowering::compileKernelText(text, "test.mlir", request, target));
+  if (auto it = kernels.find(request.symbol()); it != kernels.end())
+    start(it->second, arguments);
+}
+
+void KernelHarness::load(const std::string &symbol, Expected<lowering::CompiledKernel> compiled) {
   ASSERT_TRUE(compiled.ok()) << compiled.error().message();
-  ASSERT_EQ(compiled->arguments.size(), arguments.size());
   auto module = opened->load(std::as_bytes(std::span(compiled->code)));
   ASSERT_TRUE(module.ok()) << module.error().message();
   auto kernel = (*module)->kernel(compiled->symbol);
   ASSERT_TRUE(kernel.ok()) << kernel.error().message();
+  kernels[symbol] = {*std::move(compiled), *std::move(module), *kernel};
+}
+
+void KernelHarness::start(const LoadedKernel &loaded, const std::vector<runtime::Argument> &arguments) {
+  const lowering::CompiledKernel &compiled = loaded.compiled;
+  ASSERT_EQ(compiled.arguments.size(), arguments.size());
   runtime::LaunchShape shape;
-  shape.threads = compiled->threads;
-  shape.scratchBytes = target.simd ? compiled->sharedBytes : 0;
-  for (const lowering::GridDimension &d : compiled->grid) {
+  shape.threads = compiled.threads;
+  shape.scratchBytes = target.simd ? compiled.sharedBytes : 0;
+  for (const lowering::GridDimension &d : compiled.grid) {
     int64_t extent = d.argument < 0 ? d.extent : int64_t(int32_t(arguments[d.argument].bits));
     shape.blocks *= uint32_t((extent + d.step - 1) / d.step);
   }
-  Status launched = opened->launch(**kernel, shape, arguments);
+  Status launched = opened->launch(*loaded.kernel, shape, arguments);
   ASSERT_TRUE(launched.ok()) << launched.message();
   Status done = opened->synchronize();
   ASSERT_TRUE(done.ok()) << done.message();
-}
-
-double calcDiff(std::span<const double> x, std::span<const double> y) {
-  double product = 0, squares = 0;
-  for (size_t i = 0; i < x.size(); ++i) {
-    product += x[i] * y[i];
-    squares += x[i] * x[i] + y[i] * y[i];
-  }
-  return squares == 0 ? 0 : 1 - 2 * product / squares;
-}
-
-uint16_t bf16Bits(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, 4);
-  return uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
-double bf16Value(uint16_t bits) {
-  uint32_t wide = uint32_t(bits) << 16;
-  float value;
-  std::memcpy(&value, &wide, 4);
-  return value;
-}
-
-std::vector<uint16_t> randomBf16(size_t count, uint64_t seed, float scale) {
-  std::mt19937_64 generator(seed);
-  std::normal_distribution<float> normal(0, scale);
-  std::vector<uint16_t> values(count);
-  for (uint16_t &v : values)
-    v = bf16Bits(normal(generator));
-  return values;
 }
 
 } // namespace quern::test

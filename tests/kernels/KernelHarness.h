@@ -2,7 +2,8 @@
 //
 // The bodies of the kernel tests are written once and run on every target that can execute here: each level
 // of the CPU that this machine has, and the emulated GPUs. Outputs are filled with a sentinel before the
-// launch.
+// launch. On the CPU every array stands between guards: those of an input are NaN (all bits set), those of an
+// output must keep the sentinel. The emulated devices check each access against its buffer themselves.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_TESTS_KERNELS_KERNELHARNESS_H
@@ -10,12 +11,13 @@
 
 #include "lowering/KernelCompiler.h"
 #include "runtime/Device.h"
+#include "tests/kernels/HostTensor.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
-#include <random>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,7 +31,17 @@ std::vector<std::string> executableTargets();
 template <typename T> struct DeviceArray {
   std::unique_ptr<runtime::Buffer> buffer;
   size_t count;
+  size_t guard; ///< elements before and behind the array
 };
+
+/// A tensor on the device with the name of its element type.
+struct DeviceTensor {
+  std::string element;
+  DeviceArray<std::byte> array;
+  size_t count;
+};
+
+using Parameters = std::map<std::string, lowering::ParameterValue>;
 
 /// A device with the code target that kernels are compiled for.
 class KernelHarness {
@@ -40,25 +52,48 @@ public:
   runtime::Device &device() { return *opened; }
 
   template <typename T> DeviceArray<T> upload(const std::vector<T> &values) {
-    DeviceArray<T> array = allocate<T>(values.size());
-    EXPECT_TRUE(opened->upload(*array.buffer, 0, std::as_bytes(std::span(values))).ok());
+    DeviceArray<T> array = reserve<T>(values.size(), 0xFF);
+    EXPECT_TRUE(
+        opened->upload(*array.buffer, array.guard * sizeof(T), std::as_bytes(std::span(values))).ok());
     return array;
   }
   /// |count| elements whose bytes are all 0xCB.
-  template <typename T> DeviceArray<T> allocate(size_t count) {
-    auto buffer = opened->allocate(std::max<size_t>(1, count * sizeof(T)));
-    EXPECT_TRUE(buffer.ok()) << buffer.error().message();
-    EXPECT_TRUE(opened->fill(**buffer, 0, std::max<size_t>(1, count * sizeof(T)), 0xCB).ok());
-    return {*std::move(buffer), count};
-  }
+  template <typename T> DeviceArray<T> allocate(size_t count) { return reserve<T>(count, 0xCB); }
+  /// The elements of an output; fails the test where its guards were written.
   template <typename T> std::vector<T> download(const DeviceArray<T> &array) {
-    std::vector<T> values(array.count);
-    EXPECT_TRUE(opened->download(*array.buffer, 0, std::as_writable_bytes(std::span(values))).ok());
-    return values;
+    std::vector<T> all(array.count + 2 * array.guard);
+    EXPECT_TRUE(opened->download(*array.buffer, 0, std::as_writable_bytes(std::span(all))).ok());
+    auto isGuard = [&](size_t begin) {
+      auto *bytes = reinterpret_cast<const unsigned char *>(all.data() + begin);
+      return std::all_of(bytes, bytes + array.guard * sizeof(T), [](unsigned char c) { return c == 0xCB; });
+    };
+    EXPECT_TRUE(isGuard(0)) << "written before the output";
+    EXPECT_TRUE(isGuard(array.guard + array.count)) << "written behind the output";
+    return {all.begin() + array.guard, all.end() - array.guard};
   }
 
-  /// Compiles and launches; fails the test on an error.
+  DeviceTensor upload(const HostTensor &tensor) {
+    return {tensor.element, upload(tensor.bytes()), tensor.values.size()};
+  }
+  DeviceTensor output(const std::string &element, size_t count) {
+    return {element, allocate<std::byte>(count * elementBytes(element)), count};
+  }
+  HostTensor download(const DeviceTensor &tensor) {
+    return HostTensor::fromBytes(tensor.element, download(tensor.array));
+  }
+
+  /// A request for |kernel| with its default schedule on this target.
+  lowering::KernelRequest request(const std::string &kernel, Parameters parameters) const;
+  /// The same with another tile and number of warps (1 on the CPU).
+  lowering::KernelRequest request(const std::string &kernel, Parameters parameters, std::vector<int32_t> tile,
+                                  int32_t warps,
+                                  tile::Contraction contraction = tile::Contraction::Dot) const;
+
+  /// Compiles and launches; fails the test on an error. A request that was seen before is not compiled again.
   void launch(const lowering::KernelRequest &request, const std::vector<runtime::Argument> &arguments);
+  /// The same for a kernel text that is not in kernels/.
+  void launchText(const std::string &text, const lowering::KernelRequest &request,
+                  const std::vector<runtime::Argument> &arguments);
 
   static runtime::Argument argument(int32_t value) {
     return {runtime::ArgumentKind::I32, uint64_t(uint32_t(value))};
@@ -69,23 +104,32 @@ public:
     return {runtime::ArgumentKind::F32, bits};
   }
   template <typename T> static runtime::Argument argument(const DeviceArray<T> &array) {
-    return {runtime::ArgumentKind::Pointer, array.buffer->address()};
+    return {runtime::ArgumentKind::Pointer, array.buffer->address() + array.guard * sizeof(T)};
   }
+  static runtime::Argument argument(const DeviceTensor &tensor) { return argument(tensor.array); }
   /// A null pointer, for arguments that the specialised kernel does not use.
   static runtime::Argument none() { return {runtime::ArgumentKind::Pointer, 0}; }
 
 private:
+  struct LoadedKernel {
+    lowering::CompiledKernel compiled;
+    std::unique_ptr<runtime::Module> module;
+    runtime::Kernel *kernel = nullptr;
+  };
+  template <typename T> DeviceArray<T> reserve(size_t count, uint8_t fill) {
+    size_t guard = target.simd ? 64 : 0, bytes = std::max<size_t>(1, (count + 2 * guard) * sizeof(T));
+    auto buffer = opened->allocate(bytes);
+    EXPECT_TRUE(buffer.ok()) << buffer.error().message();
+    EXPECT_TRUE(opened->fill(**buffer, 0, bytes, fill).ok());
+    return {*std::move(buffer), count, guard};
+  }
+  void load(const std::string &symbol, Expected<lowering::CompiledKernel> compiled);
+  void start(const LoadedKernel &kernel, const std::vector<runtime::Argument> &arguments);
+
   lowering::CodeTarget target;
   std::unique_ptr<runtime::Device> opened;
+  std::map<std::string, LoadedKernel> kernels; ///< by symbol
 };
-
-/// calc_diff of two vectors: 1 - 2 sum(xy) / sum(x^2 + y^2), 0 for equal ones; NaN where either holds a NaN.
-double calcDiff(std::span<const double> x, std::span<const double> y);
-
-/// Normal numbers rounded to bf16, as bits; and what they stand for.
-std::vector<uint16_t> randomBf16(size_t count, uint64_t seed, float scale = 1.0f);
-double bf16Value(uint16_t bits);
-uint16_t bf16Bits(float value);
 
 class KernelTest : public testing::TestWithParam<std::string> {};
 

@@ -83,6 +83,19 @@ def Tile_StaticIfOp : TileOp<"static_if", [NoRegionArguments, RecursiveMemoryEff
   let assemblyFormat = "$flag (`->` type($results)^)? $thenRegion (`else` $elseRegion^)? attr-dict";
 }
 
+def Tile_RequireOp : TileOp<"require"> {
+  let summary = "States that one size divides another, or the Schedule does not fit the kernel";
+  let description = [{
+    `tile-specialize` checks it on the values of the parameters and removes it. C1: the first divides the second.
+
+    ```mlir
+    tile.require %bn divides %c64
+    ```
+  }];
+  let arguments = (ins I32:$divisor, I32:$multiple);
+  let assemblyFormat = "$divisor `divides` $multiple attr-dict";
+}
+
 def Tile_YieldOp : TileOp<"yield", [Pure, Terminator, ReturnLike, ParentOneOf<["StaticIfOp"]>]> {
   let summary = "Results of a static_if region";
   let arguments = (ins Variadic<AnyType>:$operands);

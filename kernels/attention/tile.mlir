@@ -31,6 +31,8 @@ tile.kernel @attention(%q: !tile.ptr<!tile.elem<"X">>, %keys: !tile.ptr<!tile.el
   %c64 = arith.constant 64 : i32
   %zero_f = arith.constant 0.0 : f32
   %lowest = arith.constant 0xFF800000 : f32
+  // A tile of positions lies in one page.
+  tile.require %bn divides %c64
   %t, %kv = tile.domain %tokens by %one, %hkv by %one
   %pv = tile.view %positions[%tokens] : !tile.ptr<i32> -> !tile.view<1, i32>
   %sv = tile.view %sequences[%tokens] : !tile.ptr<i32> -> !tile.view<1, i32>

@@ -58,6 +58,8 @@ tile.kernel @head_linear(%x: !tile.ptr<!tile.elem<"X">>, %w: !tile.ptr<!tile.ele
       %r0 = arith.addi %first, %k0 : i32
       %wt = tile.load %wv[%r0, %n0] : !tile.view<2, !tile.elem<"W">> -> !t
       %stepped = tile.static_if "SCALES" -> !acc {
+        // A tile has one scale for each row.
+        tile.require %bn divides %block
         %iota = tile.iota 0 : !ki
         %r0_t = tile.splat %r0 : i32 -> !ki
         %block_t = tile.splat %block : i32 -> !ki
@@ -80,6 +82,7 @@ tile.kernel @head_linear(%x: !tile.ptr<!tile.elem<"X">>, %w: !tile.ptr<!tile.ele
       %r0 = arith.addi %first, %n0 : i32
       %wt = tile.load %wv[%r0, %k0] : !tile.view<2, !tile.elem<"W">> -> !w
       %stepped = tile.static_if "SCALES" -> !acc {
+        tile.require %bk divides %block
         %iota = tile.iota 0 : !ni
         %r0_t = tile.splat %r0 : i32 -> !ni
         %block_t = tile.splat %block : i32 -> !ni

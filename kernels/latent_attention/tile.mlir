@@ -35,6 +35,8 @@ tile.kernel @latent_attention(%q_latent: !tile.ptr<f32>, %q_rope: !tile.ptr<!til
   %c64 = arith.constant 64 : i32
   %zero_f = arith.constant 0.0 : f32
   %lowest = arith.constant 0xFF800000 : f32
+  // A tile of positions lies in one page.
+  tile.require %bn divides %c64
   %t, %h0 = tile.domain %tokens by %one, %h by %bh
   %pv = tile.view %positions[%tokens] : !tile.ptr<i32> -> !tile.view<1, i32>
   %sv = tile.view %sequences[%tokens] : !tile.ptr<i32> -> !tile.view<1, i32>

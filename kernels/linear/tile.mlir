@@ -64,6 +64,8 @@ tile.kernel @linear(%x: !tile.ptr<!tile.elem<"X">>, %x_scales: !tile.ptr<f32>, %
     %xt = tile.load %xv[%xm, %k0] : !tile.view<2, !tile.elem<"X">> -> !x
     %wt = tile.load %wv[%e, %n0, %k0] : !tile.view<3, !tile.elem<"W">> -> !w
     %next = tile.static_if "SCALES" -> !acc {
+      // A step has one scale for each row.
+      tile.require %bk divides %block
       %k_block = arith.divui %k0, %block : i32
       %rows_of_w = tile.iota 0 : !wi
       %n0_t = tile.splat %n0 : i32 -> !wi

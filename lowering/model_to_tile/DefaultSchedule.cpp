@@ -2,6 +2,7 @@
 #include "lowering/model_to_tile/DefaultSchedule.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace quern::lowering {
 
@@ -26,8 +27,8 @@ int32_t powerDividing(int64_t n, int64_t limit) {
   return int32_t(power);
 }
 
-/// |n| itself up to |limit|; else the largest divisor of n up to the limit that keeps at least half of it busy, or
-/// the limit (the tail is then masked).
+/// |n| itself up to |limit|; else the largest divisor of n up to the limit that keeps at least half of it
+/// busy, or the limit (the tail is then masked).
 int32_t rowTile(int64_t n, int64_t limit) {
   if (n <= limit)
     return int32_t(n);
@@ -38,7 +39,9 @@ int32_t rowTile(int64_t n, int64_t limit) {
 }
 
 /// Columns of a row that one block computes: enough for each thread to have a vector.
-int32_t columns(const Problem &p, int64_t n) { return rowTile(n, p.target.simd ? 16 * p.target.lanes : 1024); }
+int32_t columns(const Problem &p, int64_t n) {
+  return rowTile(n, p.target.simd ? 16 * p.target.lanes : 1024);
+}
 
 /// K of one step of a contraction over lanes: a few elements for each lane, a divisor of the scale block.
 int32_t contractionStep(const Problem &p, int64_t k) {
@@ -50,7 +53,8 @@ int32_t contractionStep(const Problem &p, int64_t k) {
 
 } // namespace
 
-tile::Schedule defaultSchedule(const std::string &kernel, const std::map<std::string, ParameterValue> &parameters,
+tile::Schedule defaultSchedule(const std::string &kernel,
+                               const std::map<std::string, ParameterValue> &parameters,
                                const CodeTarget &target) {
   Problem p{parameters, target};
   tile::Schedule schedule;
@@ -65,14 +69,16 @@ tile::Schedule defaultSchedule(const std::string &kernel, const std::map<std::st
   if (kernel == "linear") {
     // Partial sums stay in registers: BM * BN of them for each vector of K.
     int32_t bm = p.flag("EXPERTS") ? 1 : 4, bn = target.simd ? 4 : 8;
-    schedule.tile = {bm, bn,
-                     contractionStep(p, p.integer("K"))};
+    schedule.tile = {bm, bn, contractionStep(p, p.integer("K"))};
     return schedule;
   }
   if (kernel == "head_linear") {
     if (p.flag("TRANSPOSED")) {
-      schedule.tile = {4, rowTile(p.integer("N"), target.simd ? 4 * target.lanes : 128),
-                       powerDividing(p.integer("K"), 16)};
+      int64_t n = p.integer("N"), limit = target.simd ? 4 * target.lanes : 128;
+      // Columns of one scale block: a power of two, whose tail is masked.
+      int32_t bn = p.flag("SCALES") ? int32_t(std::min(limit, int64_t(std::bit_ceil(uint64_t(n)))))
+                                    : rowTile(n, limit);
+      schedule.tile = {4, bn, powerDividing(p.integer("K"), 16)};
       return schedule;
     }
     schedule.tile = {4, target.simd ? 4 : 8, contractionStep(p, p.integer("K"))};

@@ -150,12 +150,21 @@ struct TileInferLayoutsPass : impl::TileInferLayoutsPassBase<TileInferLayoutsPas
     return std::nullopt;
   }
 
+  /// The layout of |value|: of its class, or that of a relayout which was inserted since.
+  std::optional<Layout> layoutOf(Value value) {
+    auto it = classOf.find(value);
+    if (it != classOf.end())
+      return classes[it->second].layout;
+    const Layout *given = tile::getLayout(value.getType());
+    return given ? std::optional(*given) : std::nullopt;
+  }
+
   /// What a reduction leaves; empty for other values or where the operand is not solved.
   std::optional<Layout> leftByReduction(Value value) {
     auto reduce = value.getDefiningOp<tile::ReduceOp>();
     if (!reduce)
       return std::nullopt;
-    const std::optional<Layout> &operand = classes[classOf[reduce.getOperand()]].layout;
+    std::optional<Layout> operand = layoutOf(reduce.getOperand());
     if (!operand)
       return std::nullopt;
     std::vector<unsigned> kept;
@@ -230,7 +239,7 @@ struct TileInferLayoutsPass : impl::TileInferLayoutsPassBase<TileInferLayoutsPas
       use->set(tile::RelayoutOp::create(builder, value.getLoc(), type, value));
       ++numRelayouts;
     }
-    for (auto &[value, index] : llvm::make_early_inc_range(classOf)) {
+    for (auto &[value, index] : classOf) {
       std::optional<Layout> left = leftByReduction(value);
       if (!left || *left == *classes[index].layout)
         continue;

@@ -3,6 +3,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/AttrTypeSubElements.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 
@@ -21,7 +22,7 @@ struct TileSpecializePass : impl::TileSpecializePassBase<TileSpecializePass> {
     if (failed(chooseRegions(kernel)) || failed(replaceConstants(kernel)))
       return signalPassFailure();
     replaceTypes(kernel);
-    if (failed(checkTypes(kernel)))
+    if (failed(checkTypes(kernel)) || failed(checkRequirements(kernel)))
       return signalPassFailure();
     kernel->removeAttr("params");
   }
@@ -116,6 +117,23 @@ struct TileSpecializePass : impl::TileSpecializePassBase<TileSpecializePass> {
       return WalkResult::advance();
     });
     return failure(result.wasInterrupted());
+  }
+
+  LogicalResult checkRequirements(tile::KernelOp kernel) {
+    SmallVector<tile::RequireOp> requirements;
+    kernel.walk([&](tile::RequireOp op) { requirements.push_back(op); });
+    for (tile::RequireOp op : requirements) {
+      llvm::APInt divisor, multiple;
+      if (!matchPattern(op.getDivisor(), m_ConstantInt(&divisor)) ||
+          !matchPattern(op.getMultiple(), m_ConstantInt(&multiple)))
+        return op.emitOpError("compares sizes that are not parameters or constants");
+      // C1
+      if (divisor.isZero() || !multiple.srem(divisor).isZero())
+        return op.emitOpError("needs a size that divides ")
+               << multiple.getSExtValue() << ", got " << divisor.getSExtValue();
+      op.erase();
+    }
+    return success();
   }
 
   DictionaryAttr params;

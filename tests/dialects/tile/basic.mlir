@@ -7,6 +7,8 @@ tile.kernel @operations(%x: !tile.ptr<bf16>, %index: !tile.ptr<i32>, %n: i32, %f
     attributes {tile_names = ["BM", "BN"]} {
   %one = arith.constant 1 : i32
   %four = arith.constant 4 : i32
+  // CHECK: tile.require %{{.*}} divides %{{.*}}
+  tile.require %one divides %four
   // CHECK: %[[D:.*]]:2 = tile.domain %[[N:.*]] by %[[FOUR:.*]], %[[N]] by %{{.*}}
   %m0, %n0 = tile.domain %n by %four, %n by %one
   // CHECK: tile.view %{{.*}}[%{{.*}}] : !tile.ptr<i32> -> !tile.view<1, i32>

@@ -40,3 +40,22 @@ tile.kernel @no_element(%f: f32) attributes {params = {}} {
   %u = tile.convert %t : tensor<4xf32> -> tensor<4x!tile.elem<"Y">>
   tile.return
 }
+
+// -----
+
+tile.kernel @require_c1() attributes {params = {BN = 48 : i64}} {
+  %bn = tile.param "BN" : i32
+  %page = arith.constant 64 : i32
+  // expected-error @below {{needs a size that divides 64, got 48}}
+  tile.require %bn divides %page
+  tile.return
+}
+
+// -----
+
+tile.kernel @require_of_an_argument(%n: i32) {
+  %page = arith.constant 64 : i32
+  // expected-error @below {{compares sizes that are not parameters or constants}}
+  tile.require %n divides %page
+  tile.return
+}

@@ -9,6 +9,8 @@ tile.kernel @parameters(%x: !tile.ptr<!tile.elem<"X">>, %n: i32) attributes {til
     params = {BN = 48 : i64, X = bf16, factor = 2.5, BOTH = 1 : i64, INNER = 0 : i64, WRITE = 0 : i64}} {
   // CHECK: %[[BN:.*]] = arith.constant 48 : i32
   %bn = tile.param "BN" : i32
+  // CHECK-NOT: tile.require
+  tile.require %bn divides %bn
   // CHECK: tile.domain %{{.*}} by %[[BN]]
   %i = tile.domain %n by %bn
   %v = tile.view %x[%n] : !tile.ptr<!tile.elem<"X">> -> !tile.view<1, !tile.elem<"X">>

@@ -9,7 +9,7 @@ using namespace quern::tile;
 namespace {
 
 TEST(ScheduleTest, TextIsCanonical) {
-  EXPECT_EQ((Schedule{"router"}).str(), "router{}");
+  EXPECT_EQ((Schedule{"router", {}, 1}).str(), "router{}");
   EXPECT_EQ((Schedule{"linear", {4, 16, 128}, 4}).str(), "linear{tile=4x16x128 warps=4}");
   Schedule outer{"linear", {8}, 1};
   outer.contraction = Contraction::Outer;

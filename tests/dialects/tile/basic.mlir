@@ -11,17 +11,17 @@ tile.kernel @operations(%x: !tile.ptr<bf16>, %index: !tile.ptr<i32>, %n: i32, %f
   tile.require %one divides %four
   // CHECK: %[[D:.*]]:2 = tile.domain %[[N:.*]] by %[[FOUR:.*]], %[[N]] by %{{.*}}
   %m0, %n0 = tile.domain %n by %four, %n by %one
-  // CHECK: tile.view %{{.*}}[%{{.*}}] : !tile.ptr<i32> -> !tile.view<1, i32>
+  // CHECK: tile.view %{{.*}}[%{{.*}}] : <i32> -> <1, i32>
   %iv = tile.view %index[%n] : !tile.ptr<i32> -> !tile.view<1, i32>
-  // CHECK: tile.view %{{.*}}[%{{.*}}, %{{.*}}] strides [%{{.*}}, %{{.*}}] : !tile.ptr<bf16> -> !tile.view<2, bf16>
+  // CHECK: tile.view %{{.*}}[%{{.*}}, %{{.*}}] strides[%{{.*}}, %{{.*}}] : <bf16> -> <2, bf16>
   %v = tile.view %x[%n, %n] strides [%n, %one] : !tile.ptr<bf16> -> !tile.view<2, bf16>
-  // CHECK: tile.load_scalar %{{.*}}[%[[D]]#0] : !tile.view<1, i32> -> i32
+  // CHECK: tile.load_scalar %{{.*}}[%[[D]]#0] : <1, i32> -> i32
   %i = tile.load_scalar %iv[%m0] : !tile.view<1, i32> -> i32
-  // CHECK: tile.load %{{.*}}[%{{.*}}, %[[D]]#1] : !tile.view<2, bf16> -> tensor<4x8xbf16>
+  // CHECK: tile.load %{{.*}}[%{{.*}}, %[[D]]#1] : <2, bf16> -> tensor<4x8xbf16>
   %a = tile.load %v[%i, %n0] : !tile.view<2, bf16> -> tensor<4x8xbf16>
   // CHECK: tile.iota 1 : tensor<4x8xi32>
   %columns = tile.iota 1 : tensor<4x8xi32>
-  // CHECK: tile.gather %{{.*}}[%{{.*}}, %{{.*}}] : !tile.view<2, bf16>, i32, tensor<4x8xi32> -> tensor<4x8xbf16>
+  // CHECK: tile.gather %{{.*}}[%{{.*}}, %{{.*}}] : <2, bf16>, i32, tensor<4x8xi32> -> tensor<4x8xbf16>
   %g = tile.gather %v[%i, %columns] : !tile.view<2, bf16>, i32, tensor<4x8xi32> -> tensor<4x8xbf16>
   // CHECK: tile.convert %{{.*}} : tensor<4x8xbf16> -> tensor<4x8xf32>
   %f = tile.convert %a : tensor<4x8xbf16> -> tensor<4x8xf32>
@@ -45,9 +45,9 @@ tile.kernel @operations(%x: !tile.ptr<bf16>, %index: !tile.ptr<i32>, %n: i32, %f
   %d = tile.mma %a, %b, %c b_rows_are_k : tensor<4x8xbf16>, tensor<8x4xf32> -> tensor<4x4xf32>
   // CHECK: tile.mma %{{.*}}, %{{.*}}, %{{.*}} scales %{{.*}}, %{{.*}} : tensor<4xf32>, tensor<4xf32> : tensor<4x8xbf16>
   %e = tile.mma %a, %g, %d scales %sum, %all : tensor<4xf32>, tensor<4xf32> : tensor<4x8xbf16>, tensor<4x8xbf16> -> tensor<4x4xf32>
-  // CHECK: tile.scatter %{{.*}}, %{{.*}}[%{{.*}}, %{{.*}}] : tensor<4x8xbf16>, !tile.view<2, bf16>, i32, tensor<4x8xi32>
+  // CHECK: tile.scatter %{{.*}}, %{{.*}}[%{{.*}}, %{{.*}}] : tensor<4x8xbf16>, <2, bf16>, i32, tensor<4x8xi32>
   tile.scatter %g, %v[%i, %columns] : tensor<4x8xbf16>, !tile.view<2, bf16>, i32, tensor<4x8xi32>
-  // CHECK: tile.store %{{.*}}, %{{.*}}[%{{.*}}, %{{.*}}] : tensor<4x8xbf16>, !tile.view<2, bf16>
+  // CHECK: tile.store %{{.*}}, %{{.*}}[%{{.*}}, %{{.*}}] : tensor<4x8xbf16>, <2, bf16>
   tile.store %a, %v[%m0, %n0] : tensor<4x8xbf16>, !tile.view<2, bf16>
   // CHECK: tile.return
   tile.return

@@ -14,7 +14,7 @@ tile.kernel @parameters(%x: !tile.ptr<!tile.elem<"X">>, %n: i32) attributes {til
   // CHECK: tile.domain %{{.*}} by %[[BN]]
   %i = tile.domain %n by %bn
   %v = tile.view %x[%n] : !tile.ptr<!tile.elem<"X">> -> !tile.view<1, !tile.elem<"X">>
-  // CHECK: tile.load %{{.*}} : !tile.view<1, bf16> -> tensor<48xbf16>
+  // CHECK: tile.load %{{.*}} : <1, bf16> -> tensor<48xbf16>
   %a = tile.load %v[%i] : !tile.view<1, !tile.elem<"X">> -> tensor<?x!tile.elem<"X">, #tile.dims<BN>>
   %f = tile.convert %a : tensor<?x!tile.elem<"X">, #tile.dims<BN>> -> tensor<?xf32, #tile.dims<BN>>
   // The inner choice is made in the region that the outer one keeps.

@@ -15,6 +15,9 @@ struct GenerateOptions {
   SamplingOptions sampling;
   StopTokens stop;         ///< end the answer; empty lets it run
   uint32_t tokenCount = 0; ///< ids below may be chosen; 0 for all that the plan calls valid
+  /// Lets the draft head guess the token after next and checks the guess in the same step, where the model
+  /// has one. The tokens are the same as without.
+  bool speculate = false;
 };
 
 enum class FinishReason : uint8_t {
@@ -29,6 +32,7 @@ struct GenerateReport {
   FinishReason finish = FinishReason::Length;
   int64_t promptTokens = 0, newTokens = 0; ///< the stop token is not counted
   double promptSeconds = 0, newSeconds = 0;
+  int64_t drafted = 0, accepted = 0; ///< guesses of the draft head, and those that were right
 };
 
 /// Told each new token as soon as it is chosen; false ends the answer.

@@ -244,6 +244,9 @@ Status Session::runChunk(const Chunk &chunk, const RowSink &sink) {
   StepInputs inputs{chunk.tokens, chunk.positions, chunk.sequences, chunk.rows};
   rowMemory.resize(chunk.rows.size() * size_t(thePlan.vocabulary));
   QUERN_RETURN_IF_ERROR(executor->run("step", inputs, rowMemory));
+  lastStep = {};
+  if (chunk.parts.size() == 1)
+    lastStep = {chunk.sequences[0], chunk.positions[0], int64_t(chunk.tokens.size())};
   ++counts.steps;
   counts.tokens += chunk.tokens.size();
   counts.stepSeconds += secondsSince(start);
@@ -251,6 +254,35 @@ Status Session::runChunk(const Chunk &chunk, const RowSink &sink) {
     QUERN_RETURN_IF_ERROR(
         sink(chunk.rowOwners[r].first, chunk.rowOwners[r].second,
              std::span(rowMemory).subspan(r * size_t(thePlan.vocabulary), size_t(thePlan.vocabulary))));
+  return Status::success();
+}
+
+Status Session::draft(int32_t sequence, int64_t first, std::span<const uint32_t> following, RowChoice choice,
+                      const RowSink &sink) {
+  int64_t count = int64_t(following.size());
+  if (!hasDraft() || lastStep.sequence != sequence || first < 0 || count < 1 ||
+      first + count > lastStep.tokens)
+    return Status::error(Exit::Unexpected, "E-SESSION-DRAFT", "there are no hidden rows to draft from");
+  auto start = std::chrono::steady_clock::now();
+  std::vector<int32_t> tokens(following.begin(), following.end()), positions, sequences, rows;
+  for (int64_t i = 0; i < count; ++i) {
+    if (following[size_t(i)] >= uint64_t(thePlan.validVocabulary))
+      return Status::error(Exit::Usage, "E-TOKEN-ID-RANGE",
+                           "there is no token " + std::to_string(following[size_t(i)]))
+          .remedy("give ids below " + std::to_string(thePlan.validVocabulary));
+    positions.push_back(int32_t(lastStep.firstPosition + first + i));
+    sequences.push_back(sequence);
+    if (choice == RowChoice::All || (choice == RowChoice::Last && i + 1 == count))
+      rows.push_back(int32_t(i));
+  }
+  size_t columns = size_t(thePlan.vocabulary);
+  rowMemory.resize(rows.size() * columns);
+  StepInputs inputs{tokens, positions, sequences, rows, first};
+  lastStep = {}; // the draft head's own rows take the place of the step's
+  QUERN_RETURN_IF_ERROR(executor->run("mtp", inputs, rowMemory));
+  counts.draftSeconds += secondsSince(start);
+  for (size_t r = 0; r < rows.size(); ++r)
+    QUERN_RETURN_IF_ERROR(sink(0, size_t(rows[r]), std::span(rowMemory).subspan(r * columns, columns)));
   return Status::success();
 }
 

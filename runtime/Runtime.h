@@ -54,7 +54,8 @@ struct SessionStatistics {
   uint64_t deviceBytes = 0;  ///< in use on the device
   uint64_t peakDeviceBytes = 0;
   uint64_t steps = 0, tokens = 0, launches = 0;
-  double stepSeconds = 0; ///< in steps
+  double stepSeconds = 0;  ///< in steps
+  double draftSeconds = 0; ///< in the draft head
 };
 
 /// Which tokens of a feed give logits.
@@ -112,6 +113,16 @@ public:
     return run(std::span(feeds.begin(), feeds.size()));
   }
 
+  /// True where the model has a draft head.
+  bool hasDraft() const { return thePlan.findEntry("mtp") != nullptr; }
+  /// Runs the draft head over the tokens |first| .. of the last step, which must have been one of |sequence|
+  /// alone: |following| are the tokens behind each of them. Hands out the logits of what may follow the last
+  /// of |following| (RowChoice::Last) or each of them, the second argument counting from 0. Each token of a
+  /// sequence must go through it, in order, for its drafts to be good; other tokens' results never depend on
+  /// it. Exit::Unexpected "E-SESSION-DRAFT".
+  Status draft(int32_t sequence, int64_t first, std::span<const uint32_t> following, RowChoice rows,
+               const RowSink &sink);
+
   SessionStatistics statistics() const;
 
   /// For `verify` and traces: watches launches and reads device memory (Executor.h).
@@ -136,6 +147,11 @@ private:
   std::unique_ptr<Executor> executor;
   std::vector<int64_t> lengths; ///< by sequence; -1 for a free one
   std::vector<float> rowMemory;
+  /// The tokens of the last step, where they were of one sequence and their hidden rows are still there.
+  struct LastStep {
+    int32_t sequence = -1;
+    int64_t firstPosition = 0, tokens = 0;
+  } lastStep;
   SessionStatistics counts;
 };
 

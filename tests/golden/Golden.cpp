@@ -98,6 +98,7 @@ Expected<std::vector<GoldenCase>> quern::testing::readGoldens(const std::string 
     QUERN_ASSIGN_OR_RETURN(golden.logits,
                            readLogits(file, item, item.has("logits_last") ? "logits_last" : "logits"));
     QUERN_ASSIGN_OR_RETURN(golden.logitsFp8, readLogits(file, item, "logits_fp8"));
+    QUERN_ASSIGN_OR_RETURN(golden.mtpDrafts, readList<int32_t>(item, "mtp_drafts"));
     QUERN_ASSIGN_OR_RETURN(golden.mtpLogits, readLogits(file, item, "mtp_logits"));
     cases.push_back(std::move(golden));
   }

@@ -32,8 +32,9 @@ struct GoldenCase {
   double fp8Spread =
       0;         ///< what two right implementations of the fp8 rung differ by, as `Distance::logProbability`
   Logits logits; ///< one row for each token of the prompt
-  Logits logitsFp8; ///< of the fp8 rung; empty where there is none
-  Logits mtpLogits; ///< one row less than the prompt; empty where there is none
+  Logits logitsFp8;               ///< of the fp8 rung; empty where there is none
+  std::vector<int32_t> mtpDrafts; ///< entry j: the draft head's guess for greedy[j + 1]
+  Logits mtpLogits;               ///< one row less than the prompt; empty where there is none
 };
 
 /// The cases of |directory|/|file|.json and its tensors. In `golden_long` the logits are those of the

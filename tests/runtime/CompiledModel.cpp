@@ -87,9 +87,7 @@ void quern::testing::expectWithin(const Logits &reference, const Logits &got, Bo
 /// than this may be the other one in the reference.
 static constexpr double kOwnMargin = 0.01;
 
-/// The rows of |logits| whose routing was not next to another.
-static quern::testing::Logits settledRows(const quern::testing::Logits &logits,
-                                          const std::vector<double> &margins) {
+quern::testing::Logits quern::testing::settledRows(const Logits &logits, const std::vector<double> &margins) {
   quern::testing::Logits kept{0, logits.columns, {}};
   for (int64_t i = 0; i < logits.rows; ++i)
     if (margins[size_t(i)] >= kOwnMargin) {

@@ -46,8 +46,9 @@ std::vector<double> RouterMargins::take(size_t tokens) {
 
 Status RouterMargins::watch(const ObservedLaunch &launch) {
   const std::string &text = session.plan().kernels[size_t(launch.launch.kernel)].text;
-  // The first launch of a step gathers the embeddings.
-  bool first = &launch.launch == &*session.plan().findEntry("step")->steps.front().launch;
+  bool first = false;
+  for (const PlanEntry &entry : session.plan().entries)
+    first |= entry.steps.front().launch && &launch.launch == &*entry.steps.front().launch;
   if (first && !launch.done) {
     done.insert(done.end(), current.begin(), current.end());
     current.clear();

@@ -24,7 +24,7 @@ constexpr uint64_t quickBytes = uint64_t(256) << 20;
 
 struct RunOptions {
   std::string artifact, prompt, ids;
-  bool chat = false, ignoreStop = false, stats = false;
+  bool chat = false, ignoreStop = false, speculate = false, stats = false;
   std::vector<std::string> logits; ///< which rows, and where to
   ProgramFlags flags;
   std::optional<int64_t> newTokens;
@@ -145,6 +145,7 @@ private:
     if (options.topK)
       own.sampling.topK = *options.topK;
     own.sampling.seed = options.seed;
+    own.speculate = options.speculate;
     if (!options.ignoreStop)
       own.stop = text->stopTokens();
     if (text->tokenizer())
@@ -187,6 +188,8 @@ private:
     generated += report->newTokens;
     promptSeconds += report->promptSeconds;
     newSeconds += report->newSeconds;
+    drafted += report->drafted;
+    accepted += report->accepted;
     return Status::success();
   }
 
@@ -263,6 +266,10 @@ private:
                  static_cast<long long>(promptTokens), promptSeconds, rate(promptTokens, promptSeconds));
     std::fprintf(stderr, "generated %lld tokens in %.3f s, %.1f tokens/s\n",
                  static_cast<long long>(generated), newSeconds, rate(generated, newSeconds));
+    if (drafted)
+      std::fprintf(stderr, "drafts    %lld of %lld right (%.1f %%), in %.3f s\n",
+                   static_cast<long long>(accepted), static_cast<long long>(drafted),
+                   100.0 * double(accepted) / double(drafted), s.draftSeconds);
     std::fprintf(stderr, "steps     %llu with %llu launches\n", static_cast<unsigned long long>(s.steps),
                  static_cast<unsigned long long>(s.launches));
   }
@@ -271,7 +278,7 @@ private:
   std::optional<ModelText> text;
   std::unique_ptr<Session> session;
   int32_t sequence = 0;
-  int64_t promptTokens = 0, generated = 0;
+  int64_t promptTokens = 0, generated = 0, drafted = 0, accepted = 0;
   double promptSeconds = 0, newSeconds = 0;
 };
 
@@ -291,6 +298,8 @@ VerbBody addRunFlags(CLI::App &app, EmulatedFactory emulated) {
   app.add_option("--top-k", options->topK, "Keep so many of the most likely tokens; 0 for all");
   app.add_option("--seed", options->seed, "Seed of sampling");
   app.add_flag("--ignore-stop", options->ignoreStop, "Go on after tokens that end an answer");
+  app.add_flag("--speculate", options->speculate,
+               "Let the model's draft head guess a token ahead; the same tokens");
   app.add_option("--logits", options->logits, "all or last, then a file: write logits of the prompt")
       ->expected(1, 2)
       ->type_name("ROWS [FILE.safetensors]");

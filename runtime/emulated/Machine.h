@@ -77,7 +77,8 @@ struct RunOptions {
 /// Dynamic counts of one or more launches.
 struct RunCounters {
   uint64_t threadInstructions = 0; ///< instructions times active lanes
-  uint64_t warpInstructions = 0;
+  uint64_t warpInstructions =
+      0; ///< issued; a machine that runs lanes one by one takes the warp's longest path
   uint64_t globalLoadBytes = 0, globalStoreBytes = 0, sharedLoadBytes = 0, sharedStoreBytes = 0;
   uint64_t barriers = 0;
 };

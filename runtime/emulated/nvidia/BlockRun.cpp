@@ -32,7 +32,6 @@ bool BlockRun::prepare(const BlockSetup &setup) {
   if (!stacks.reserve(launch.canWait ? launch.threads : 1))
     return false;
   threads.resize(launch.threads);
-  states.resize(launch.threads);
   warps.resize((launch.threads + warpSize - 1) / warpSize);
   barriers.resize(16);
   shared.resize(launch.sharedBytes + 2 * sharedPadding);
@@ -89,7 +88,6 @@ void BlockRun::start(uint32_t index) {
     thread.warp = i / warpSize;
     thread.local = local.data() + (launch.canWait ? launch.localBytes * i : 0);
     thread.localBytes = launch.localBytes;
-    states[i] = ThreadState();
   }
   for (uint32_t i = 0; i < warps.size(); ++i) {
     uint32_t lanes = lanesOf(launch.threads, i);
@@ -114,9 +112,9 @@ bool BlockRun::run(uint32_t index, RunCounters &counters) {
     if (current.kind == Fault::None && live != 0) {
       current.kind = Fault::Deadlock;
       for (uint32_t i = 0; i < launch.threads; ++i)
-        if (states[i].wait != Wait::No) {
+        if (threads[i].waiting.what != Waiting::Nothing) {
           current.thread = i;
-          current.site = states[i].site;
+          current.site = threads[i].waiting.site;
           break;
         }
       current.waiters = describeWaiters();
@@ -191,6 +189,17 @@ void BlockRun::fail(ThreadContext *thread, const Fault &fault) {
   __builtin_unreachable();
 }
 
+/// Out of line, so that the frames of what waits stay small: there is one for every thread that stands still.
+[[gnu::noinline]] void BlockRun::failAt(ThreadContext *thread, uint32_t site, Fault::Kind kind,
+                                        const char *text, Conflict other) {
+  Fault fault;
+  fault.kind = kind;
+  fault.site = site;
+  fault.text = text;
+  fault.other = other;
+  fail(thread, fault);
+}
+
 //===----------------------------------------------------------------------===//
 // Scheduling
 //===----------------------------------------------------------------------===//
@@ -218,32 +227,24 @@ void BlockRun::switchTo(ThreadContext *from, ThreadContext *to) {
   quernSwitchFibre(&from->stackPointer, to ? to->stackPointer : mainStack);
 }
 
-void BlockRun::block(ThreadContext *thread, Wait why, uint32_t site, uint32_t detail) {
-  ThreadState &state = states[thread->linear];
-  state.wait = why;
-  state.site = site;
-  state.detail = detail;
+void BlockRun::block(ThreadContext *thread, Waiting::What what, uint32_t site, uint32_t detail) {
+  Waiting &waiting = thread->waiting;
+  waiting.what = what;
+  waiting.site = site;
+  waiting.detail = detail;
   Warp &warp = warps[thread->warp];
   warp.ready &= ~(1u << thread->lane);
   switchTo(thread, warp.ready ? pick(thread->warp) : next(thread->warp, false));
-  state.wait = Wait::No;
+  waiting.what = Waiting::Nothing;
 }
 
 void BlockRun::tick(ThreadContext *thread, uint32_t site, uint64_t steps) {
   uint64_t limit = launch.options->stepLimit ? launch.options->stepLimit : defaultStepLimit;
-  if (thread->counts.instructions + steps > limit) {
-    Fault fault;
-    fault.kind = Fault::StepLimit;
-    fault.site = site;
-    fail(thread, fault);
-  }
-  if (launch.lowestFault && launch.lowestFault->load(std::memory_order_relaxed) < blockIndex) {
-    // A block before this one has failed; this one need not end. Its own result is not looked at.
-    Fault fault;
-    fault.kind = Fault::Stopped;
-    fault.site = site;
-    fail(thread, fault);
-  }
+  if (thread->counts.instructions + steps > limit)
+    failAt(thread, site, Fault::StepLimit, "");
+  // When a block before this one has failed, this one need not end. Its own result is not looked at.
+  if (launch.lowestFault && launch.lowestFault->load(std::memory_order_relaxed) < blockIndex)
+    failAt(thread, site, Fault::Stopped, "");
   if (!launch.canWait)
     return;
   // Another warp goes on, and in this warp another lane is the next one: a thread that spins must not starve
@@ -258,28 +259,19 @@ void BlockRun::tick(ThreadContext *thread, uint32_t site, uint64_t steps) {
 
 void BlockRun::barrier(ThreadContext *thread, uint32_t site, uint32_t id, uint32_t count, BarrierOp op,
                        bool aligned, uint32_t &value) {
-  Fault fault;
-  fault.kind = Fault::BadOperand;
-  fault.site = site;
-  if (id >= barriers.size()) {
-    fault.text = "the barrier number is above 15";
-    fail(thread, fault);
-  }
-  if (count % warpSize != 0) {
-    fault.text = "the thread count of the barrier is not a multiple of the warp size";
-    fail(thread, fault);
-  }
+  if (id >= barriers.size())
+    failAt(thread, site, Fault::BadOperand, "the barrier number is above 15");
+  if (count % warpSize != 0)
+    failAt(thread, site, Fault::BadOperand,
+           "the thread count of the barrier is not a multiple of the warp size");
   Barrier &barrier = barriers[id];
   if (barrier.arrived == 0) {
     barrier.expected = count;
     barrier.site = site;
     barrier.op = op == BarrierOp::Arrive ? BarrierOp::Sync : op;
   } else if (barrier.expected != count) {
-    fault.kind = Fault::Divergence;
-    fault.text = "threads wait at one barrier with different thread counts";
-    fault.other.site = barrier.site;
-    fault.other.kind = Conflict::WriteRead;
-    fail(thread, fault);
+    failAt(thread, site, Fault::Divergence, "threads wait at one barrier with different thread counts",
+           {Conflict::WriteRead, 0, barrier.site});
   }
   ++barrier.arrived;
   bool holds = value != 0;
@@ -292,15 +284,14 @@ void BlockRun::barrier(ThreadContext *thread, uint32_t site, uint32_t id, uint32
       completeBarrier(barrier);
     return;
   }
-  ThreadState &state = states[thread->linear];
-  state.aligned = aligned;
-  state.site = site;
+  thread->waiting.aligned = aligned;
+  thread->waiting.site = site;
   barrier.waiting.push_back(thread->linear);
   if (barrier.arrived == (barrier.expected ? barrier.expected : live))
     completeBarrier(barrier);
   else
-    block(thread, Wait::Barrier, site, id);
-  value = state.value;
+    block(thread, Waiting::Barrier, site, id);
+  value = thread->waiting.value;
 }
 
 void BlockRun::completeBarrier(Barrier &barrier) {
@@ -314,15 +305,10 @@ void BlockRun::completeBarrier(Barrier &barrier) {
   std::sort(barrier.waiting.begin(), barrier.waiting.end());
   for (size_t i = 1; i < barrier.waiting.size(); ++i) {
     uint32_t a = barrier.waiting[i - 1], b = barrier.waiting[i];
-    if (a / warpSize != b / warpSize || states[a].site == states[b].site ||
-        !(states[a].aligned || states[b].aligned))
-      continue;
-    Fault fault;
-    fault.kind = Fault::Divergence;
-    fault.site = states[b].site;
-    fault.text = "threads of one warp wait at different aligned barriers";
-    fault.other = {Conflict::WriteRead, a, states[a].site};
-    fail(&threads[b], fault);
+    const Waiting &first = threads[a].waiting, &second = threads[b].waiting;
+    if (a / warpSize == b / warpSize && first.site != second.site && (first.aligned || second.aligned))
+      failAt(&threads[b], second.site, Fault::Divergence,
+             "threads of one warp wait at different aligned barriers", {Conflict::WriteRead, a, first.site});
   }
   if (launch.options->sanitize && launch.sharedBytes) {
     if (!barrier.arriveOnly && barrier.waiting.size() == live)
@@ -331,7 +317,7 @@ void BlockRun::completeBarrier(Barrier &barrier) {
       shadow.meet(barrier.waiting, barrier.released);
   }
   for (uint32_t index : barrier.waiting) {
-    states[index].value = result;
+    threads[index].waiting.value = result;
     wake(index);
   }
   barrier.arrived = 0;
@@ -376,24 +362,22 @@ void BlockRun::collective(ThreadContext *thread, uint32_t site, uint32_t mask, C
                           void *arguments) {
   Warp &warp = warps[thread->warp];
   uint32_t bit = 1u << thread->lane;
-  if (!(mask & bit)) {
-    Fault fault;
-    fault.kind = Fault::Divergence;
-    fault.site = site;
-    fault.text = "the executing thread is not in its member mask";
-    fail(thread, fault);
-  }
+  if (!(mask & bit))
+    failAt(thread, site, Fault::Divergence, "the executing thread is not in its member mask");
   size_t index = 0;
-  while (index < warp.pending.size() &&
-         !(warp.pending[index].mask == mask && warp.pending[index].what == what &&
-           !(warp.pending[index].arrived & bit)))
+  for (const Pending &pending : warp.pending) {
+    if (pending.mask == mask && pending.what == what && !(pending.arrived & bit))
+      break;
     ++index;
+  }
   if (index == warp.pending.size())
     warp.pending.emplace_back(mask, what);
-  warp.pending[index].arrived |= bit;
-  warp.pending[index].arguments[thread->lane] = arguments;
-  if (!completePending(warp, index))
-    block(thread, Wait::Warp, site, mask);
+  Pending &pending = warp.pending[index];
+  pending.arrived |= bit;
+  pending.arguments[thread->lane] = arguments;
+  // Most arrivals wait for more: that is seen here, without a call.
+  if ((pending.arrived | warp.gone) != (mask | warp.gone) || !completePending(warp, index))
+    block(thread, Waiting::Warp, site, mask);
 }
 
 void BlockRun::warpBarrier(ThreadContext *thread, uint32_t site, uint32_t mask) {
@@ -404,8 +388,8 @@ uint32_t BlockRun::activeMask(ThreadContext *thread, uint32_t site) {
   if (!launch.canWait)
     return 1u << thread->lane;
   warps[thread->warp].parked |= 1u << thread->lane;
-  block(thread, Wait::Active, site, 0);
-  return states[thread->linear].value;
+  block(thread, Waiting::Active, site, 0);
+  return thread->waiting.value;
 }
 
 /// Nothing else of the warp can run: the threads that stand at the same `activemask` go on together.
@@ -414,11 +398,11 @@ void BlockRun::releaseParked(uint32_t index) {
   uint32_t first = static_cast<uint32_t>(std::countr_zero(warp.parked)), together = 0;
   for (uint32_t rest = warp.parked; rest; rest &= rest - 1) {
     uint32_t lane = static_cast<uint32_t>(std::countr_zero(rest));
-    if (states[index * warpSize + lane].site == states[index * warpSize + first].site)
+    if (threads[index * warpSize + lane].waiting.site == threads[index * warpSize + first].waiting.site)
       together |= 1u << lane;
   }
   for (uint32_t rest = together; rest; rest &= rest - 1)
-    states[index * warpSize + static_cast<uint32_t>(std::countr_zero(rest))].value = together;
+    threads[index * warpSize + static_cast<uint32_t>(std::countr_zero(rest))].waiting.value = together;
   warp.parked &= ~together;
   warp.ready |= together;
 }
@@ -427,8 +411,8 @@ void BlockRun::releaseParked(uint32_t index) {
 std::string BlockRun::describeWaiters() const {
   std::map<std::pair<uint32_t, uint32_t>, std::vector<uint32_t>> groups;
   for (uint32_t i = 0; i < launch.threads; ++i)
-    if (states[i].wait != Wait::No)
-      groups[{states[i].site, states[i].detail}].push_back(i);
+    if (const Waiting &waiting = threads[i].waiting; waiting.what != Waiting::Nothing)
+      groups[{waiting.site, waiting.detail}].push_back(i);
   std::string text;
   for (const auto &[where, who] : groups) {
     if (!text.empty())

@@ -120,19 +120,12 @@ private:
     uint32_t cursor = 0;                      ///< lane that is asked first
     std::vector<Pending> pending;
   };
-  enum class Wait : uint8_t { No, Barrier, Warp, Active };
-  struct ThreadState {
-    Wait wait = Wait::No;
-    uint32_t site = 0, detail = 0; ///< barrier number or member mask
-    uint32_t value = 0;            ///< result of what it waited for
-    bool aligned = false;
-    bool predicate = false;
-  };
-
   static void enter(void *thread);
   [[noreturn]] void finish(ThreadContext *thread);
   void runOneByOne();
-  void block(ThreadContext *thread, Wait why, uint32_t site, uint32_t detail);
+  void block(ThreadContext *thread, Waiting::What what, uint32_t site, uint32_t detail);
+  [[noreturn]] void failAt(ThreadContext *thread, uint32_t site, Fault::Kind kind, const char *text,
+                           Conflict other = {});
   ThreadContext *pick(uint32_t warp) {
     const Warp &at = warps[warp];
     auto lane = static_cast<uint32_t>(std::countr_zero(std::rotr(at.ready, static_cast<int>(at.cursor))));
@@ -153,7 +146,6 @@ private:
   FibreStacks stacks;
   SharedShadow shadow;
   std::vector<ThreadContext> threads;
-  std::vector<ThreadState> states;
   std::vector<Warp> warps;
   std::vector<uint32_t> warpOrder, warpPlace; ///< permutation by seed and its inverse
   uint32_t firstLane = 0;

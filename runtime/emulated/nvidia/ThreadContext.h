@@ -52,18 +52,29 @@ struct ThreadCounts {
   uint64_t globalLoadBytes = 0, globalStoreBytes = 0, sharedLoadBytes = 0, sharedStoreBytes = 0;
 };
 
-struct ThreadContext {
+/// What a thread stands still for, and where.
+struct Waiting {
+  enum What : uint8_t { Nothing, Barrier, Warp, Active };
+  What what = Nothing;
+  bool aligned = false;
+  uint32_t site = 0;
+  uint32_t detail = 0; ///< barrier number or member mask
+  uint32_t value = 0;  ///< result of what it waited for
+};
+
+/// What a switch to the thread touches stands in the first cache line.
+struct alignas(64) ThreadContext {
   BlockContext *block = nullptr;
-  uint32_t id[3] = {};
+  void *stackPointer = nullptr;
   uint32_t linear = 0; ///< index in the block
   uint32_t lane = 0, warp = 0;
+  Waiting waiting;
   uint32_t callDepth = 0;
+  uint32_t id[3] = {};
   std::byte *local = nullptr; ///< local memory of this thread
   uint64_t localTop = 0;      ///< bytes in use by the frames of the functions that are active
   uint64_t localBytes = 0;    ///< size of the buffer
   ThreadCounts counts;
-  uint64_t steps = 0; ///< instructions at the last look at the step limit
-  void *stackPointer = nullptr;
 };
 
 /// What a translated kernel or function looks like from outside: parameters and results are pointers to

@@ -74,11 +74,11 @@ tile::Schedule defaultSchedule(const std::string &kernel,
   }
   if (kernel == "head_linear") {
     if (p.flag("TRANSPOSED")) {
-      int64_t n = p.integer("N"), limit = target.simd ? 4 * target.lanes : 128;
+      int64_t n = p.integer("N"), limit = target.simd ? 2 * target.lanes : 128;
       // Columns of one scale block: a power of two, whose tail is masked.
       int32_t bn = p.flag("SCALES") ? int32_t(std::min(limit, int64_t(std::bit_ceil(uint64_t(n)))))
                                     : rowTile(n, limit);
-      schedule.tile = {4, bn, powerDividing(p.integer("K"), 16)};
+      schedule.tile = {4, bn, powerDividing(p.integer("K"), target.simd ? 8 : 16)};
       return schedule;
     }
     schedule.tile = {4, target.simd ? 4 : 8, contractionStep(p, p.integer("K"))};
@@ -87,11 +87,15 @@ tile::Schedule defaultSchedule(const std::string &kernel,
   if (kernel == "latent_attention") {
     int32_t bh = powerDividing(p.integer("H"), 4);
     int32_t bc = target.simd ? target.lanes : powerDividing(p.integer("L"), 128);
-    schedule.tile = {bh, target.simd ? 8 : 16, bc};
+    // Fewer positions where a row of latents alone fills the vector registers.
+    int32_t bn = !target.simd ? 16 : p.integer("L") > 16 * target.lanes ? 4 : 8;
+    schedule.tile = {bh, bn, bc};
     return schedule;
   }
   if (kernel == "attention") {
-    schedule.tile = {16};
+    // Each thread holds the scores of all heads of the group: G * BN registers.
+    int64_t scores = (target.simd ? 32 : 64) / std::max<int64_t>(1, p.integer("G"));
+    schedule.tile = {std::clamp(int32_t(std::bit_floor(uint64_t(scores))), 4, 16)};
     return schedule;
   }
   if (kernel == "rms_norm") {

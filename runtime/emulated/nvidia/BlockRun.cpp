@@ -150,6 +150,10 @@ void BlockRun::runOneByOne() {
     }
 }
 
+/// Translated code has none of the marks by which a sanitizer would know the type of a function.
+#ifdef __clang__
+__attribute__((no_sanitize("function")))
+#endif
 void BlockRun::enter(void *argument) {
   auto *thread = static_cast<ThreadContext *>(argument);
   BlockRun *run = thread->block->run;

@@ -283,12 +283,14 @@ Status AmdProgram::run(const LaunchShape &shape, std::span<const Argument> argum
   launch.options = &options;
   launch.kernel = kernel.name;
   launch.loadsAreAtomic = loaded->code.comparesAndSwapsLocal;
-  launch.readable = {
+  launch.extra = {
       {launch.imageBase, loaded->object.imageBytes},
       {reinterpret_cast<uint64_t>(launchMemory.arguments), (uint64_t(kernel.kernargBytes) + 3) / 4 * 4},
       {reinterpret_cast<uint64_t>(&launchMemory.packet), sizeof(DispatchPacket)},
       {reinterpret_cast<uint64_t>(launchMemory.queue), sizeof(launchMemory.queue)},
   };
+  for (auto [address, size] : loaded->object.writable)
+    launch.extra.push_back({launch.imageBase + address, size, true});
 
   unsigned waves = (shape.threads + target.waveSize - 1) / target.waveSize;
   // A kernel with a stack of unknown size gets a generous one.

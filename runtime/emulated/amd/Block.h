@@ -23,9 +23,10 @@ class Wave;
 /// Flat addresses of local and private memory: the high dword of each aperture. Host addresses stay below.
 inline constexpr uint64_t kLocalAperture = 0x0001000000000000ull, kPrivateAperture = 0x0002000000000000ull;
 
-/// A range of host memory that kernels may read besides the device's buffers (code object, arguments).
-struct ReadableRange {
+/// A range of host memory that kernels may use besides the device's buffers (code object, arguments).
+struct ExtraRange {
   uint64_t base, size;
+  bool writable = false; ///< variables of the code object
 };
 
 /// What all blocks of a launch share.
@@ -40,7 +41,7 @@ struct LaunchContext {
   /// A plain local load beside an atomic of another wave is no race: code with compare-and-swap loops, whose
   /// first load cannot be told from a plain one.
   bool loadsAreAtomic = false;
-  std::vector<ReadableRange> readable;
+  std::vector<ExtraRange> extra;
   std::string kernel;
 };
 

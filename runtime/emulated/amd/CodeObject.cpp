@@ -1,12 +1,12 @@
 //===- CodeObject.cpp - Loads an AMD code object --------------------------===//
 //
 // See CodeObject.h. ELF is parsed here rather than by a library because only a handful of fields matter and
-// each is checked against the file's size; the metadata goes through LLVM's MessagePack document reader.
+// each is checked against the file's size.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/emulated/amd/CodeObject.h"
 
-#include <llvm/BinaryFormat/MsgPackDocument.h>
+#include "runtime/emulated/amd/MessagePack.h"
 
 #include <algorithm>
 #include <cstring>
@@ -16,7 +16,7 @@
 namespace quern::runtime::emulated::amd {
 namespace {
 
-constexpr uint64_t kPage = 4096, kLargestImage = uint64_t(1) << 30;
+constexpr uint64_t kPage = 4096, kLargestImage = uint64_t(1) << 28;
 
 struct ElfHeader {
   uint8_t ident[16];
@@ -58,6 +58,7 @@ static_assert(sizeof(Descriptor) == 64 && sizeof(ElfHeader) == 64 && sizeof(Symb
 
 constexpr uint32_t kSegmentLoad = 1, kSectionSymbols = 2, kSectionRelocations = 4, kSectionNote = 7,
                    kSectionDynSym = 11;
+constexpr uint32_t kWritableSegment = 2;
 constexpr uint16_t kMachineAmdgpu = 224;
 constexpr uint64_t kExecutable = 4, kAllocated = 2;
 constexpr uint32_t kNoteMetadata = 32;
@@ -94,27 +95,23 @@ public:
     }
     return {};
   }
-  llvm::StringRef slice(uint64_t offset, uint64_t size) const {
-    return {reinterpret_cast<const char *>(bytes.data()) + offset, size_t(size)};
+  std::span<const std::byte> slice(uint64_t offset, uint64_t size) const {
+    return bytes.subspan(offset, size);
   }
 
 private:
   std::span<const std::byte> bytes;
 };
 
-uint64_t number(llvm::msgpack::MapDocNode &map, const char *key, uint64_t otherwise) {
-  auto it = map.find(key);
-  if (it == map.end())
-    return otherwise;
-  if (it->second.getKind() == llvm::msgpack::Type::UInt)
-    return it->second.getUInt();
-  if (it->second.getKind() == llvm::msgpack::Type::Int)
-    return uint64_t(it->second.getInt());
-  return otherwise;
+using Kind = MessagePackValue::Kind;
+
+uint64_t number(const MessagePackValue &map, const char *key, uint64_t otherwise) {
+  const MessagePackValue *value = map.find(key);
+  return value && value->kind == Kind::Integer ? value->integer : otherwise;
 }
-std::string string(llvm::msgpack::MapDocNode &map, const char *key) {
-  auto it = map.find(key);
-  return it != map.end() && it->second.isString() ? it->second.getString().str() : std::string();
+std::string string(const MessagePackValue &map, const char *key) {
+  const MessagePackValue *value = map.find(key);
+  return value && value->kind == Kind::String ? value->text : std::string();
 }
 
 struct Metadata {
@@ -122,23 +119,21 @@ struct Metadata {
   std::map<std::string, KernelCode> kernels; ///< by descriptor symbol
 };
 
-Status readMetadata(llvm::StringRef blob, Metadata &out) {
-  llvm::msgpack::Document document;
-  if (!document.readFromBlob(blob, false) || !document.getRoot().isMap())
+Status readMetadata(std::span<const std::byte> blob, Metadata &out) {
+  auto root = MessagePackValue::parse(blob);
+  if (!root || root->kind != Kind::Map)
     return broken("the metadata note is not a MessagePack map");
-  auto &root = document.getRoot().getMap();
-  out.target = string(root, "amdhsa.target");
+  out.target = string(*root, "amdhsa.target");
   if (size_t dash = out.target.rfind('-'); dash != std::string::npos)
     out.target = out.target.substr(dash + 1);
   if (size_t colon = out.target.find(':'); colon != std::string::npos)
     out.target.resize(colon);
-  auto kernels = root.find("amdhsa.kernels");
-  if (kernels == root.end() || !kernels->second.isArray())
+  const MessagePackValue *kernels = root->find("amdhsa.kernels");
+  if (!kernels || kernels->kind != Kind::Array)
     return Status::success();
-  for (auto &node : kernels->second.getArray()) {
-    if (!node.isMap())
+  for (const MessagePackValue &map : kernels->elements) {
+    if (map.kind != Kind::Map)
       return broken("a kernel in the metadata is no map");
-    auto &map = node.getMap();
     KernelCode kernel;
     kernel.name = string(map, ".name");
     kernel.localBytes = uint32_t(number(map, ".group_segment_fixed_size", 0));
@@ -146,15 +141,12 @@ Status readMetadata(llvm::StringRef blob, Metadata &out) {
     kernel.kernargBytes = uint32_t(number(map, ".kernarg_segment_size", 0));
     kernel.waveSize = uint32_t(number(map, ".wavefront_size", 64));
     kernel.maxThreads = uint32_t(number(map, ".max_flat_workgroup_size", 1024));
-    if (auto it = map.find(".uses_dynamic_stack");
-        it != map.end() && it->second.getKind() == llvm::msgpack::Type::Boolean)
-      kernel.usesDynamicStack = it->second.getBool();
-    auto arguments = map.find(".args");
-    if (arguments != map.end() && arguments->second.isArray())
-      for (auto &argumentNode : arguments->second.getArray()) {
-        if (!argumentNode.isMap())
+    if (const MessagePackValue *dynamic = map.find(".uses_dynamic_stack"))
+      kernel.usesDynamicStack = dynamic->boolean;
+    if (const MessagePackValue *arguments = map.find(".args"))
+      for (const MessagePackValue &argument : arguments->elements) {
+        if (argument.kind != Kind::Map)
           return broken("an argument in the metadata is no map");
-        auto &argument = argumentNode.getMap();
         kernel.arguments.push_back({string(argument, ".value_kind"), uint32_t(number(argument, ".offset", 0)),
                                     uint32_t(number(argument, ".size", 0))});
         const KernelArgument &last = kernel.arguments.back();
@@ -164,6 +156,11 @@ Status readMetadata(llvm::StringRef blob, Metadata &out) {
     out.kernels[string(map, ".symbol")] = std::move(kernel);
   }
   return Status::success();
+}
+
+bool isName(std::span<const std::byte> bytes, const char *name) {
+  size_t length = std::strlen(name);
+  return bytes.size() >= length && std::memcmp(bytes.data(), name, length) == 0;
 }
 
 /// The metadata note inside a note section.
@@ -177,7 +174,7 @@ Status findMetadata(const Reader &reader, const SectionHeader &section, Metadata
     uint64_t next = blob + (uint64_t(*blobSize) + 3) / 4 * 4;
     if (next > end + 3 || !reader.contains(blob, *blobSize))
       return broken("a note is cut off");
-    if (*type == kNoteMetadata && reader.slice(name, *nameSize).starts_with("AMDGPU"))
+    if (*type == kNoteMetadata && isName(reader.slice(name, *nameSize), "AMDGPU"))
       return readMetadata(reader.slice(blob, *blobSize), out);
     at = next;
   }
@@ -213,6 +210,8 @@ Expected<CodeObject> readCodeObject(std::span<const std::byte> bytes) {
       return broken("a segment lies outside the file or is absurdly large");
     result.imageBytes = std::max(result.imageBytes, segment->address + segment->memorySize);
     segments.push_back(*segment);
+    if (segment->flags & kWritableSegment)
+      result.writable.emplace_back(segment->address, segment->memorySize);
   }
   if (segments.empty())
     return broken("it has no loadable segment");

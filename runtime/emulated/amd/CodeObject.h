@@ -14,6 +14,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace quern::runtime::emulated::amd {
@@ -44,6 +45,7 @@ struct CodeObject {
   std::unique_ptr<uint8_t[]> storage;
   uint8_t *image = nullptr; ///< 4096-aligned within |storage|; link address 0
   uint64_t imageBytes = 0;
+  std::vector<std::pair<uint64_t, uint64_t>> writable; ///< link address and size of the segments of variables
   uint64_t textAddress = 0, textBytes = 0;
   std::string target; ///< "gfx942", from the metadata
   std::vector<KernelCode> kernels;

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 
 namespace quern::runtime::emulated::amd {
@@ -160,6 +161,26 @@ declare void @llvm.amdgcn.raw.ptr.buffer.store.i32(i32, ptr addrspace(8), i32, i
     auto at = [&](uint32_t k) { return k < 50 ? k + 1 : 0; }; // 200 bytes are inside
     ASSERT_EQ(run.words(1)[i], i < 105 ? at(i) + at(i + 2) : kSentinel) << i;
   }
+}
+
+TEST_P(CompiledMemory, VariablesOfTheCodeObject) {
+  // A constant table of pointers (relocated when it is loaded) leads to a variable that the kernel changes.
+  auto object = code(R"(
+@table = addrspace(1) global [2 x ptr addrspace(1)] [ptr addrspace(1) null, ptr addrspace(1) getelementptr (i8, ptr addrspace(1) @variable, i64 4)]
+@variable = addrspace(1) global [2 x i32] [i32 5, i32 700]
+)" + guarded("ptr addrspace(1) %c", R"(
+  %q = getelementptr [2 x ptr addrspace(1)], ptr addrspace(1) @table, i32 0, i32 1
+  %p = load volatile ptr addrspace(1), ptr addrspace(1) %q
+  %old = atomicrmw add ptr addrspace(1) %p, i32 %t syncscope("agent") monotonic
+  %pc = getelementptr i32, ptr addrspace(1) %c, i64 %w
+  store i32 %old, ptr addrspace(1) %pc
+  ret void)"));
+  KernelRun run(GetParam(), object);
+  run.buffer(std::vector<uint32_t>(128, kSentinel)).integer(0).expectSuccess(1, 128);
+  auto least = [&] { return *std::min_element(run.words(0).begin(), run.words(0).end()); };
+  EXPECT_EQ(least(), 700u);
+  run.expectSuccess(1, 128); // the variable keeps its value
+  EXPECT_EQ(least(), 700u + 127 * 128 / 2);
 }
 
 } // namespace

@@ -133,14 +133,19 @@ bool computeAddresses(Wave &wave, const Instruction &in, Space space, unsigned f
   return false;
 }
 
-bool readable(const Wave &wave, uint64_t address, uint64_t size) {
-  const LaunchContext &launch = wave.block.launch;
+/// True if the range lies in a buffer or in what the launch may use besides.
+static bool permitted(const LaunchContext &launch, uint64_t address, uint64_t size, bool writes) {
   if (launch.memory->contains(address, size))
     return true;
-  for (const ReadableRange &range : launch.readable)
-    if (address >= range.base && size <= range.size && address - range.base <= range.size - size)
+  for (const ExtraRange &range : launch.extra)
+    if ((range.writable || !writes) && address >= range.base && size <= range.size &&
+        address - range.base <= range.size - size)
       return true;
   return false;
+}
+
+bool readable(const Wave &wave, uint64_t address, uint64_t size) {
+  return permitted(wave.block.launch, address, size, false);
 }
 
 uint8_t *resolve(Wave &wave, unsigned lane, uint64_t address, unsigned size, AccessKind kind, bool &local) {
@@ -180,8 +185,7 @@ uint8_t *resolve(Wave &wave, unsigned lane, uint64_t address, unsigned size, Acc
     local = true;
     return reinterpret_cast<uint8_t *>(wave.scratchBase + uint64_t(lane) * wave.scratchBytesPerLane + offset);
   }
-  bool allowed =
-      kind == AccessKind::Read ? readable(wave, address, size) : launch.memory->contains(address, size);
+  bool allowed = permitted(launch, address, size, kind != AccessKind::Read);
   if (!allowed) [[unlikely]] {
     wave.fault("out-of-bounds",
                hexadecimal(address) + ", " + std::to_string(size) + " bytes, " +

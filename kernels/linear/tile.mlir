@@ -44,6 +44,7 @@ tile.kernel @linear(%x: !tile.ptr<!tile.elem<"X">>, %x_scales: !tile.ptr<f32>, %
   %nb = arith.divui %np, %block : i32
   %m0, %n0 = tile.domain %rows by %bm, %n by %bn
   %e, %x_rows, %xm = tile.static_if "EXPERTS" -> i32, i32, i32 {
+    tile.require %bm divides %one
     %iv = tile.view %indices[%rows] : !tile.ptr<i32> -> !tile.view<1, i32>
     %chosen = tile.load_scalar %iv[%m0] : !tile.view<1, i32> -> i32
     %tokens = arith.divui %rows, %share : i32

@@ -88,7 +88,7 @@ tile::Schedule defaultSchedule(const std::string &kernel,
     int32_t bh = powerDividing(p.integer("H"), 4);
     int32_t bc = target.simd ? target.lanes : powerDividing(p.integer("L"), 128);
     // Fewer positions where a row of latents alone fills the vector registers.
-    int32_t bn = !target.simd ? 16 : p.integer("L") > 16 * target.lanes ? 4 : 8;
+    int32_t bn = !target.simd ? 16 : p.integer("L") > 8 * target.lanes ? 4 : 8;
     schedule.tile = {bh, bn, bc};
     return schedule;
   }

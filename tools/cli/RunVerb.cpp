@@ -160,8 +160,9 @@ private:
     std::optional<Tokenizer::Stream> stream;
     if (asText)
       stream.emplace(*text->tokenizer());
-    bool first = true;
+    bool first = true, any = false;
     auto emit = [&](const std::string &piece) {
+      any = true;
       if (said)
         *said += piece;
       return print(piece);
@@ -179,9 +180,11 @@ private:
     Expected<GenerateReport> report = generate(*session, sequence, prompt, generateOptions(), sink);
     if (stream) {
       QUERN_ASSIGN_OR_RETURN(std::string rest, stream->finish());
-      QUERN_RETURN_IF_ERROR(emit(rest));
+      if (!rest.empty())
+        QUERN_RETURN_IF_ERROR(emit(rest));
     }
-    QUERN_RETURN_IF_ERROR(print("\n"));
+    if (report.ok() || any || !first)
+      QUERN_RETURN_IF_ERROR(print("\n"));
     if (!report.ok())
       return report.takeError();
     promptTokens += report->promptTokens;

@@ -43,6 +43,16 @@ int32_t columns(const Problem &p, int64_t n) {
   return rowTile(n, p.target.simd ? 16 * p.target.lanes : 1024);
 }
 
+/// Columns of a row of independent elements: a divisor of the row whose power-of-two part keeps all threads
+/// busy, or a power of two, whose tail is masked.
+int32_t elementColumns(const Problem &p, int64_t n) {
+  constexpr int64_t limit = 1024;
+  int64_t threads = int64_t(p.target.lanes) * p.target.warps, whole = powerDividing(n, limit);
+  if (p.target.simd || (n <= limit && whole >= threads))
+    return columns(p, n);
+  return whole >= threads ? int32_t(whole) : int32_t(std::bit_ceil(uint64_t(std::min(n, limit))));
+}
+
 /// K of one step of a contraction over lanes: a few elements for each lane, a divisor of the scale block.
 int32_t contractionStep(const Problem &p, int64_t k) {
   if (p.target.simd)
@@ -113,7 +123,7 @@ tile::Schedule defaultSchedule(const std::string &kernel,
     return oneWarp({powerDividing(p.integer("H"), 4)});
   if (kernel == "cache_append")
     return oneWarp({powerDividing(p.integer("H"), 4)});
-  schedule.tile = {columns(p, p.integer("N"))};
+  schedule.tile = {elementColumns(p, p.integer("N"))};
   return schedule;
 }
 

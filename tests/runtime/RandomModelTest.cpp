@@ -17,8 +17,8 @@ class RandomModelTest : public ::testing::TestWithParam<std::string> {
 protected:
   /// Logits of three tokens from weights of |seed|; the directory holds nothing but config.json.
   std::vector<float> logits(uint64_t seed, uint32_t threads) {
-    std::filesystem::copy_file(quern::testing::modelDirectory(GetParam()) + "/config.json", scratch / "config.json",
-                               std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy_file(quern::testing::modelDirectory(GetParam()) + "/config.json",
+                               scratch / "config.json", std::filesystem::copy_options::overwrite_existing);
     lowering::CompileOptions options;
     options.directory = scratch.path();
     options.targets = {"cpu"};

@@ -114,7 +114,7 @@ TEST_P(HeadLinearTest, Transposed) {
   H harness(GetParam());
   check(harness,
         {.tokens = 3, .heads = 2, .n = 64, .k = 32, .transposed = true, .moreRows = 32, .padding = 16}, 4);
-  check(harness, {.tokens = 17, .heads = 2, .n = 96, .k = 24, .transposed = true, .row0 = 3}, 5);
+  check(harness, {.tokens = 65, .heads = 2, .n = 96, .k = 24, .transposed = true, .row0 = 3}, 5);
   check(harness, {.tokens = 1, .heads = 1, .n = 512, .k = 16, .transposed = true}, 6);
 }
 

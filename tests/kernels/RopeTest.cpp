@@ -96,7 +96,7 @@ void check(H &harness, const RopeCase &c, uint64_t seed) {
 
 TEST_P(RopeTest, Halves) {
   H harness(GetParam());
-  check(harness, {.tokens = 3, .heads = 4, .d = 64, .pairs = 32}, 1);
+  check(harness, {.tokens = 65, .heads = 4, .d = 64, .pairs = 32}, 1);
   check(harness, {.tokens = 17, .heads = 3, .d = 80, .pairs = 10, .padding = 12}, 2);
   check(harness, {.tokens = 1, .heads = 2, .d = 96, .pairs = 24, .offset = 40}, 3);
 }

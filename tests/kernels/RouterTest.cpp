@@ -104,7 +104,7 @@ struct RouterProblem {
 };
 
 const RouterCase kinds[] = {
-    {.tokens = 17, .experts = 8, .chosen = 2, .normalise = true},
+    {.tokens = 65, .experts = 8, .chosen = 2, .normalise = true},
     {.tokens = 3, .experts = 64, .chosen = 6, .scale = 2.5},
     {.tokens = 5, .experts = 160, .chosen = 6, .groups = 8, .kept = 3, .scale = 16},
     {.tokens = 3,

@@ -4,6 +4,7 @@
 // stands beside it in a step, with any number of threads, and whatever unused memory holds.
 //
 //===----------------------------------------------------------------------===//
+#include "runtime/Generate.h"
 #include "tests/runtime/CompiledModel.h"
 
 #include <cstring>
@@ -109,6 +110,28 @@ TEST_P(EqualityTest, AnyNumberOfThreads) {
         openModel(GetParam(), {.deviceOptions = {.threads = threads}, .context = 100});
     ASSERT_TRUE(other);
     expectSameBits(want, logitsOf(*other, tokens, 33), std::to_string(threads) + " threads");
+  }
+}
+
+TEST_P(EqualityTest, GreedyTokensOfEveryRun) {
+  std::vector<uint32_t> first, prompt = {5, 9, 200};
+  for (uint32_t threads : {1u, 1u, 2u, 3u}) {
+    std::unique_ptr<Session> session =
+        openModel(GetParam(), {.deviceOptions = {.threads = threads}, .context = 260});
+    ASSERT_TRUE(session);
+    std::vector<uint32_t> tokens;
+    GenerateOptions options;
+    options.maxTokens = 256;
+    Expected<GenerateReport> report =
+        generate(*session, *session->begin(), prompt, options, [&](uint32_t token) -> Expected<bool> {
+          tokens.push_back(token);
+          return true;
+        });
+    ASSERT_TRUE(report.ok()) << report.error().message();
+    EXPECT_EQ(tokens.size(), 256u);
+    if (first.empty())
+      first = tokens;
+    EXPECT_EQ(tokens, first) << threads << " threads";
   }
 }
 

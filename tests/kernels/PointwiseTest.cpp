@@ -76,6 +76,11 @@ void check(H &harness, const PointwiseCase &c, uint64_t seed, std::vector<int32_
           EXPECT_EQ(value, expected);
           continue;
         }
+        // The extremes alone: their size would hide the others.
+        if (std::abs(a[size_t(r) * as + h * ah + i]) > 10 * c.scale) {
+          EXPECT_NEAR(value, expected, 2.0 / 128 * std::abs(expected) + 1e-30) << request.text();
+          continue;
+        }
         got.values.push_back(value);
         want.push_back(expected);
       }
@@ -158,8 +163,7 @@ TEST_P(PointwiseTest, Activations) {
           {.flags = {"ACTIVATE", flag},
            .function = [f = function](double a, double b, int) { return f(a) * b; },
            .hasB = gated,
-           .padding = 4,
-           .y = gated ? "bf16" : "f32"},
+           .padding = 4},
           seed++);
   }
 }

@@ -283,6 +283,17 @@ Expected<std::string> cacheDirectory() {
   return path;
 }
 
+std::string temporaryDirectory() {
+  const char *given = ::getenv("TMPDIR");
+  struct stat facts;
+  if (!given || given[0] != '/' || ::stat(given, &facts) != 0 || !S_ISDIR(facts.st_mode))
+    return "/tmp";
+  std::string path = given;
+  while (path.size() > 1 && path.back() == '/')
+    path.pop_back();
+  return path;
+}
+
 bool isPlainFileName(std::string_view name) {
   return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos &&
          name.find('\\') == std::string_view::npos && name.find('\0') == std::string_view::npos;

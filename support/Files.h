@@ -100,6 +100,10 @@ Status makeDirectories(const std::string &path);
 /// where none is set.
 Expected<std::string> cacheDirectory();
 
+/// A directory for files that live as long as one step of the work: $TMPDIR where that is the absolute path
+/// of a directory, else /tmp. No separator at the end.
+std::string temporaryDirectory();
+
 /// True if |name| can stand for a file inside a directory: not empty, no separator, no NUL, not "." or "..".
 bool isPlainFileName(std::string_view name);
 

@@ -162,6 +162,24 @@ TEST(FilesTest, CacheDirectoryFollowsTheVariables) {
   setenv("HOME", home.c_str(), 1);
 }
 
+TEST(FilesTest, TemporaryDirectoryFollowsTheVariable) {
+  const char *before = getenv("TMPDIR");
+  const std::string kept = before ? before : "";
+  ScratchDirectory scratch;
+  ASSERT_TRUE(writeFile(scratch / "file", "x").ok());
+  setenv("TMPDIR", (scratch.path() + "//").c_str(), 1);
+  EXPECT_EQ(temporaryDirectory(), scratch.path());
+  for (const std::string &bad :
+       {std::string(), std::string("relative"), scratch / "file", scratch / "none"}) {
+    setenv("TMPDIR", bad.c_str(), 1);
+    EXPECT_EQ(temporaryDirectory(), "/tmp") << bad;
+  }
+  unsetenv("TMPDIR");
+  EXPECT_EQ(temporaryDirectory(), "/tmp");
+  if (before)
+    setenv("TMPDIR", kept.c_str(), 1);
+}
+
 TEST(FilesTest, PlainNames) {
   EXPECT_TRUE(isPlainFileName("model-00001-of-000163.safetensors"));
   for (std::string_view bad : {"", ".", "..", "a/b", "/a", "a\\b"})

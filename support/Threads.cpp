@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cassert>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <sched.h>
 #include <thread>
@@ -38,6 +41,16 @@ unsigned availableThreads() {
   if (sched_getaffinity(0, sizeof set, &set) == 0)
     return std::max(1, CPU_COUNT(&set));
   return std::max(1u, std::thread::hardware_concurrency());
+}
+
+unsigned defaultThreads() {
+  if (const char *text = getenv("OMP_NUM_THREADS")) {
+    unsigned count = 0;
+    auto [end, error] = std::from_chars(text, text + strlen(text), count);
+    if (error == std::errc() && *end == 0 && count > 0 && count <= mostThreads)
+      return count;
+  }
+  return availableThreads();
 }
 
 /// A job is cut into claims of |stride| pieces each (1 but for absurd ranges). `ticket` holds the number of

@@ -42,6 +42,13 @@ private:
 /// Hardware threads that this process may run on (its affinity mask), at least 1.
 unsigned availableThreads();
 
+/// More threads than this are not asked for by the environment.
+inline constexpr unsigned mostThreads = 4096;
+
+/// The threads of a device for which none are named: OMP_NUM_THREADS where that is a number from 1 to
+/// |mostThreads|, else `availableThreads()`.
+unsigned defaultThreads();
+
 } // namespace quern
 
 #endif // QUERN_SUPPORT_THREADS_H

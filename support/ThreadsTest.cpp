@@ -102,6 +102,19 @@ TEST(ThreadsTest, JobsThatEndBeforeAnyoneWakesUp) {
   }
 }
 
+TEST(ThreadsTest, TheVariableSaysHowManyThreadsADeviceTakes) {
+  setenv("OMP_NUM_THREADS", "7", 1);
+  EXPECT_EQ(defaultThreads(), 7u);
+  setenv("OMP_NUM_THREADS", "4096", 1);
+  EXPECT_EQ(defaultThreads(), mostThreads);
+  for (const char *bad : {"", "0", "-2", "5x", " 5", "4097", "99999999999"}) {
+    setenv("OMP_NUM_THREADS", bad, 1);
+    EXPECT_EQ(defaultThreads(), availableThreads()) << bad;
+  }
+  unsetenv("OMP_NUM_THREADS");
+  EXPECT_EQ(defaultThreads(), availableThreads());
+}
+
 TEST(ThreadsTest, DefaultSizeIsWhatTheProcessMayUse) {
   EXPECT_GE(availableThreads(), 1u);
   EXPECT_EQ(ThreadPool().size(), availableThreads());

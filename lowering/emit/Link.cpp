@@ -1,6 +1,8 @@
 //===- Link.cpp -----------------------------------------------------------===//
 #include "lowering/emit/Link.h"
 
+#include "support/Files.h"
+
 #include "lld/Common/Driver.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -41,13 +43,14 @@ private:
   int fd;
 };
 
-/// A path for the output: lld writes beside and renames, so it needs a real directory.
+/// A path for the output: lld writes beside and renames, so it needs a real directory, in memory where the
+/// system has one.
 class OutputFile {
 public:
   OutputFile() : name("/dev/shm/quern-link-XXXXXX") {
     fd = mkstemp(name.data());
     if (fd < 0) {
-      name = "/tmp/quern-link-XXXXXX";
+      name = temporaryDirectory() + "/quern-link-XXXXXX";
       fd = mkstemp(name.data());
     }
   }

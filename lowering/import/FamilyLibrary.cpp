@@ -11,6 +11,10 @@ namespace {
 constexpr uint64_t kMaxFamilyBytes = 1 << 20;
 constexpr int kMaxExtends = 8;
 
+constexpr EmbeddedFamily families[] = {
+#include "lowering/import/EmbeddedFamilies.inc"
+};
+
 /// |over| laid on |base|: objects merge member by member, everything else is replaced, null removes. A
 /// weight's source is one thing: two of them do not mix.
 Json merge(const Json &base, const Json &over) {
@@ -88,6 +92,8 @@ Status checkArchitecture(const Family &family, const JsonRef &config) {
 }
 
 } // namespace
+
+std::span<const EmbeddedFamily> quern::import::embeddedFamilies() { return families; }
 
 std::vector<std::string> quern::import::familyNames() {
   std::vector<std::string> names;

@@ -11,8 +11,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <mutex>
@@ -87,19 +85,6 @@ private:
 /// Blocks are taken in about this many pieces per thread: few enough to cost nothing, many enough that a
 /// thread that is held up does not hold up the launch.
 constexpr uint64_t piecesPerThread = 4;
-
-constexpr uint32_t maximumThreads = 4096;
-
-/// OMP_NUM_THREADS where it is a number above 0, else the processors that this process may use.
-uint32_t defaultThreads() {
-  if (const char *text = getenv("OMP_NUM_THREADS")) {
-    uint32_t count = 0;
-    auto [end, error] = std::from_chars(text, text + strlen(text), count);
-    if (error == std::errc() && *end == 0 && count > 0 && count <= maximumThreads)
-      return count;
-  }
-  return availableThreads();
-}
 
 class CpuDevice final : public Device {
 public:
@@ -186,10 +171,10 @@ Expected<std::vector<DeviceInfo>> list() { return std::vector<DeviceInfo>{descri
 
 Expected<std::unique_ptr<Device>> open(uint32_t index, const DeviceOptions &options) {
   const uint32_t threads = options.threads ? options.threads : defaultThreads();
-  if (threads > maximumThreads)
+  if (threads > mostThreads)
     return Status::error(Exit::Usage, "E-DEVICE-THREADS",
                          std::to_string(threads) + " threads are more than the " +
-                             std::to_string(maximumThreads) + " that the CPU device takes")
+                             std::to_string(mostThreads) + " that the CPU device takes")
         .remedy("use fewer with --threads");
   std::unique_ptr<ThreadPool> pool;
   try {

@@ -1,14 +1,11 @@
 //===- CudaDevice.cpp -----------------------------------------------------===//
 #include "runtime/cuda/CudaDevice.h"
 
-#include "runtime/KernelSignature.h"
-#include "runtime/MemoryAccount.h"
-#include "runtime/cuda/Buffer.h"
+#include "runtime/DriverDevice.h"
 #include "runtime/cuda/Error.h"
 #include "runtime/cuda/Kernel.h"
 #include "runtime/cuda/Stream.h"
 
-#include <atomic>
 #include <fstream>
 #include <unistd.h>
 
@@ -54,58 +51,17 @@ Expected<int> countDevices(const Symbols &driver) {
   return count;
 }
 
-class CudaDevice final : public Device {
+class CudaDevice final : public DriverDevice {
 public:
-  CudaDevice(DeviceInfo infoGiven, std::shared_ptr<Stream> stream, uint64_t limit)
-      : deviceInfo(std::move(infoGiven)), stream(std::move(stream)),
-        account(std::make_shared<MemoryAccount>(deviceInfo.name, limit)) {}
-
-  const DeviceInfo &info() const override { return deviceInfo; }
-
-  Expected<std::unique_ptr<Buffer>> allocate(uint64_t bytes) override {
-    return CudaBuffer::create(stream, account, bytes);
-  }
-
-  Status upload(Buffer &to, uint64_t offset, std::span<const std::byte> bytes) override {
-    QUERN_RETURN_IF_ERROR(checkBufferRange(to, offset, bytes.size(), "upload"));
-    return stream->upload(to.address() + offset, bytes);
-  }
-
-  Status download(Buffer &from, uint64_t offset, std::span<std::byte> bytes) override {
-    QUERN_RETURN_IF_ERROR(checkBufferRange(from, offset, bytes.size(), "download"));
-    return stream->download(from.address() + offset, bytes);
-  }
-
-  Status fill(Buffer &to, uint64_t offset, uint64_t bytes, uint8_t value) override {
-    QUERN_RETURN_IF_ERROR(checkBufferRange(to, offset, bytes, "fill"));
-    return stream->fill(to.address() + offset, bytes, value);
-  }
+  CudaDevice(DeviceInfo info, std::shared_ptr<Stream> stream, uint64_t limit)
+      : DriverDevice(std::move(info), stream, limit), stream(stream) {}
 
   Expected<std::unique_ptr<Module>> load(std::span<const std::byte> bytes) override {
     return CudaModule::create(stream, bytes);
   }
 
-  Status launch(Kernel &kernelGiven, const LaunchShape &shape, std::span<const Argument> arguments) override {
-    auto &kernel = static_cast<CudaKernel &>(kernelGiven);
-    if (kernel.signature)
-      QUERN_RETURN_IF_ERROR(kernel.signature->check(kernel.name, arguments));
-    if (shape.blocks == 0)
-      return Status::success();
-    ++launches;
-    return kernel.launch(*stream, shape, arguments);
-  }
-
-  Status synchronize() override { return stream->synchronize(); }
-
-  DeviceCounters counters() const override {
-    return {launches, account->bytesAllocated(), account->peakBytesAllocated()};
-  }
-
 private:
-  DeviceInfo deviceInfo;
   std::shared_ptr<Stream> stream;
-  std::shared_ptr<MemoryAccount> account;
-  std::atomic<uint64_t> launches{0};
 };
 
 Expected<std::vector<DeviceInfo>> list() {

@@ -120,7 +120,7 @@ Expected<Kernel *> CudaModule::kernel(const std::string &symbol) {
     return static_cast<Kernel *>(found->second.get());
   const Symbols &driver = stream->symbols();
   QUERN_RETURN_IF_ERROR(stream->enter());
-  auto kernel = std::make_unique<CudaKernel>();
+  auto kernel = std::make_unique<CudaKernel>(*stream);
   kernel->name = symbol;
   Result result = driver.cuModuleGetFunction(&kernel->function, module, symbol.c_str());
   if (result == errorNotFound)
@@ -141,11 +141,9 @@ Expected<Kernel *> CudaModule::kernel(const std::string &symbol) {
   return static_cast<Kernel *>((kernels[symbol] = std::move(kernel)).get());
 }
 
-Status CudaKernel::launch(Stream &stream, const LaunchShape &shape, std::span<const Argument> arguments) {
+Status CudaKernel::launch(const LaunchShape &shape, std::span<const Argument> arguments) {
   const Symbols &driver = stream.symbols();
-  const std::string what = "cannot launch kernel `" + name + "` with " + std::to_string(shape.blocks) +
-                           " blocks of " + std::to_string(shape.threads) + " threads and " +
-                           std::to_string(shape.sharedBytes) + " bytes of shared memory";
+  const std::string what = launchFailure(shape);
   if (shape.blocks > largestGrid || shape.threads == 0 || shape.threads > maxThreads)
     return Status::error(Exit::Usage, "E-LAUNCH-SHAPE", what)
         .cause("blocks of 1 to " + std::to_string(maxThreads) + " threads, at most " +
@@ -159,16 +157,10 @@ Status CudaKernel::launch(Stream &stream, const LaunchShape &shape, std::span<co
         what);
     dynamicAllowed = shape.sharedBytes;
   }
-  // The driver reads each parameter's own width from the low end of its slot, within this call.
-  std::vector<uint64_t> slots(arguments.size());
-  std::vector<void *> pointers(arguments.size());
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    slots[i] = arguments[i].bits;
-    pointers[i] = &slots[i];
-  }
+  ArgumentSlots slots(arguments);
   QUERN_CUDA_RETURN_IF_ERROR(driver,
                              cuLaunchKernel(function, shape.blocks, 1, 1, shape.threads, 1, 1,
-                                            shape.sharedBytes, stream.handle(), pointers.data(), nullptr),
+                                            shape.sharedBytes, stream.handle(), slots.data(), nullptr),
                              what);
   return Status::success();
 }

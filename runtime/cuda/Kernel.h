@@ -2,29 +2,28 @@
 #ifndef QUERN_RUNTIME_CUDA_KERNEL_H
 #define QUERN_RUNTIME_CUDA_KERNEL_H
 
-#include "runtime/Device.h"
-#include "runtime/KernelSignature.h"
+#include "runtime/DriverDevice.h"
 #include "runtime/cuda/Ptx.h"
 #include "runtime/cuda/Stream.h"
 
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 
 namespace quern::runtime::cuda {
 
-class CudaKernel final : public Kernel {
+class CudaKernel final : public DriverKernel {
 public:
-  std::string name;
-  FunctionHandle function = nullptr;
-  std::optional<KernelSignature> signature; ///< nothing for a cubin on a driver before CUDA 12.4
-  uint32_t maxThreads = 0;                  ///< of a block, by the registers that the code needs
-  uint32_t staticShared = 0;                ///< bytes that the code declares
-  uint32_t dynamicAllowed = 0;              ///< dynamic bytes that were asked for so far
+  explicit CudaKernel(Stream &stream) : stream(stream) {}
 
-  /// Queues one launch of |blocks| > 0 blocks; the arguments are already checked.
-  Status launch(Stream &stream, const LaunchShape &shape, std::span<const Argument> arguments);
+  FunctionHandle function = nullptr;
+  uint32_t staticShared = 0;   ///< bytes that the code declares
+  uint32_t dynamicAllowed = 0; ///< dynamic bytes that were asked for so far
+
+  Status launch(const LaunchShape &shape, std::span<const Argument> arguments) override;
+
+private:
+  Stream &stream; // the module's
 };
 
 class CudaModule final : public Module {

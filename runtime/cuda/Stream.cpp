@@ -3,15 +3,10 @@
 
 #include "runtime/cuda/Error.h"
 
-#include <cstring>
-
 namespace quern::runtime::cuda {
 
 namespace {
 
-constexpr size_t stageBytes = size_t(1) << 20;
-constexpr size_t stagedAtMost = stageBytes / 4; // a longer copy costs more than the wait that it saves
-constexpr size_t stageAlignment = 64;
 constexpr unsigned streamNonBlocking = 1; // CU_STREAM_NON_BLOCKING: not ordered with the default stream
 
 } // namespace
@@ -52,49 +47,39 @@ Status Stream::enter() const {
   return Status::success();
 }
 
-Status Stream::upload(DeviceAddress to, std::span<const std::byte> bytes) {
-  if (bytes.empty())
-    return Status::success();
-  QUERN_RETURN_IF_ERROR(enter());
-  if (bytes.size() > stagedAtMost) {
-    QUERN_CUDA_RETURN_IF_ERROR(*driver, cuMemcpyHtoDAsync(to, bytes.data(), bytes.size(), stream),
-                               "cannot copy to the device");
-    return synchronize();
-  }
-  std::lock_guard<std::mutex> lock(staging);
-  if (bytes.size() > stageBytes - stageUsed) {
-    QUERN_RETURN_IF_ERROR(synchronize());
-    stageUsed = 0;
-  }
-  std::byte *from = stage + stageUsed;
-  memcpy(from, bytes.data(), bytes.size());
-  stageUsed += (bytes.size() + stageAlignment - 1) / stageAlignment * stageAlignment;
-  QUERN_CUDA_RETURN_IF_ERROR(*driver, cuMemcpyHtoDAsync(to, from, bytes.size(), stream),
+Status Stream::queueUpload(uint64_t to, const std::byte *from, size_t bytes) {
+  QUERN_CUDA_RETURN_IF_ERROR(*driver, cuMemcpyHtoDAsync(to, from, bytes, stream),
                              "cannot copy to the device");
   return Status::success();
 }
 
-Status Stream::download(DeviceAddress from, std::span<std::byte> bytes) {
-  if (!bytes.empty()) {
-    QUERN_RETURN_IF_ERROR(enter());
-    QUERN_CUDA_RETURN_IF_ERROR(*driver, cuMemcpyDtoHAsync(bytes.data(), from, bytes.size(), stream),
-                               "cannot copy from the device");
-  }
-  return synchronize();
+Status Stream::queueDownload(std::byte *to, uint64_t from, size_t bytes) {
+  QUERN_CUDA_RETURN_IF_ERROR(*driver, cuMemcpyDtoHAsync(to, from, bytes, stream),
+                             "cannot copy from the device");
+  return Status::success();
 }
 
-Status Stream::fill(DeviceAddress to, uint64_t bytes, uint8_t value) {
-  if (bytes == 0)
-    return Status::success();
-  QUERN_RETURN_IF_ERROR(enter());
+Status Stream::queueFill(uint64_t to, size_t bytes, uint8_t value) {
   QUERN_CUDA_RETURN_IF_ERROR(*driver, cuMemsetD8Async(to, value, bytes, stream), "cannot fill device memory");
   return Status::success();
 }
 
-Status Stream::synchronize() {
-  QUERN_RETURN_IF_ERROR(enter());
+Status Stream::wait() {
   QUERN_CUDA_RETURN_IF_ERROR(*driver, cuStreamSynchronize(stream), "waiting for the device failed");
   return Status::success();
 }
+
+Expected<uint64_t> Stream::reserve(size_t bytes, const MemoryAccount &account) {
+  // The driver aligns to 256 (CUDA C++ Programming Guide, device memory accesses).
+  DeviceAddress memory = 0;
+  Result result = driver->cuMemAlloc(&memory, bytes);
+  if (result == errorOutOfMemory)
+    return account.outOfMemory(bytes, "cuMemAlloc: " + errorText(*driver, result));
+  if (result != success)
+    return callFailed(*driver, result, "cuMemAlloc", "cannot allocate " + std::to_string(bytes) + " bytes");
+  return memory;
+}
+
+void Stream::release(uint64_t address) { driver->cuMemFree(address); }
 
 } // namespace quern::runtime::cuda

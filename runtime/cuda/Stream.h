@@ -2,34 +2,32 @@
 #ifndef QUERN_RUNTIME_CUDA_STREAM_H
 #define QUERN_RUNTIME_CUDA_STREAM_H
 
+#include "runtime/DriverQueue.h"
 #include "runtime/cuda/Symbols.h"
 
 #include <memory>
-#include <mutex>
-#include <span>
 
 namespace quern::runtime::cuda {
 
-/// Owns the primary context and a stream in it. Buffers and modules share it, so it ends after the last of
-/// them. Every member makes the context current first: the caller may be any thread, one at a time per call.
-class Stream {
+/// Owns the primary context and a stream in it.
+class Stream final : public DriverQueue {
 public:
   static Expected<std::shared_ptr<Stream>> create(std::shared_ptr<const Symbols> symbols,
                                                   DeviceHandle device);
-  ~Stream();
+  ~Stream() override;
 
   const Symbols &symbols() const { return *driver; }
   StreamHandle handle() const { return stream; }
 
-  /// Makes the context current for the calling thread.
-  Status enter() const;
+  Status enter() const override;
 
-  /// Queues a copy; |bytes| may be reused when it returns. Short copies go through page-locked memory and do
-  /// not wait; long ones wait, because the driver may read pageable memory after its call has returned.
-  Status upload(DeviceAddress to, std::span<const std::byte> bytes);
-  Status download(DeviceAddress from, std::span<std::byte> bytes);
-  Status fill(DeviceAddress to, uint64_t bytes, uint8_t value);
-  Status synchronize();
+protected:
+  Status queueUpload(uint64_t to, const std::byte *from, size_t bytes) override;
+  Status queueDownload(std::byte *to, uint64_t from, size_t bytes) override;
+  Status queueFill(uint64_t to, size_t bytes, uint8_t value) override;
+  Status wait() override;
+  Expected<uint64_t> reserve(size_t bytes, const MemoryAccount &account) override;
+  void release(uint64_t address) override;
 
 private:
   explicit Stream(std::shared_ptr<const Symbols> driver) : driver(std::move(driver)) {}
@@ -38,10 +36,6 @@ private:
   DeviceHandle device = 0;
   ContextHandle context = nullptr;
   StreamHandle stream = nullptr;
-
-  std::mutex staging; // guards the two below
-  std::byte *stage = nullptr;
-  size_t stageUsed = 0; // bytes that queued copies may still read
 };
 
 } // namespace quern::runtime::cuda

@@ -7,8 +7,6 @@
 #include "support/Threads.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <set>
@@ -218,17 +216,6 @@ private:
   std::map<std::string, RunCounters> byKernel;
   Status pending = Status::success();
 };
-
-/// OMP_NUM_THREADS where it is a number above 0, else the processors that this process may use.
-uint32_t defaultThreads() {
-  if (const char *text = getenv("OMP_NUM_THREADS")) {
-    uint32_t count = 0;
-    auto [end, error] = std::from_chars(text, text + strlen(text), count);
-    if (error == std::errc() && *end == 0 && count > 0)
-      return count;
-  }
-  return availableThreads();
-}
 
 } // namespace
 

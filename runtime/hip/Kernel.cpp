@@ -57,7 +57,7 @@ Expected<Kernel *> HipModule::kernel(const std::string &symbol) {
     return static_cast<Kernel *>(found->second.get());
   const Symbols &driver = stream->symbols();
   QUERN_RETURN_IF_ERROR(stream->enter());
-  auto kernel = std::make_unique<HipKernel>();
+  auto kernel = std::make_unique<HipKernel>(*stream);
   kernel->name = symbol;
   Result result = driver.hipModuleGetFunction(&kernel->function, module, symbol.c_str());
   if (result == errorNotFound)
@@ -71,28 +71,19 @@ Expected<Kernel *> HipModule::kernel(const std::string &symbol) {
   return static_cast<Kernel *>((kernels[symbol] = std::move(kernel)).get());
 }
 
-Status HipKernel::launch(Stream &stream, const LaunchShape &shape, std::span<const Argument> arguments) {
+Status HipKernel::launch(const LaunchShape &shape, std::span<const Argument> arguments) {
   const Symbols &driver = stream.symbols();
-  const std::string what = "cannot launch kernel `" + name + "` with " + std::to_string(shape.blocks) +
-                           " blocks of " + std::to_string(shape.threads) + " threads and " +
-                           std::to_string(shape.sharedBytes) + " bytes of shared memory";
+  const std::string what = launchFailure(shape);
   if (shape.threads == 0 || (maxThreads != 0 && shape.threads > maxThreads) ||
       uint64_t(shape.blocks) * shape.threads > largestGridThreads)
     return Status::error(Exit::Usage, "E-LAUNCH-SHAPE", what)
         .cause("blocks of 1 to " + std::to_string(maxThreads) + " threads, at most " +
                std::to_string(largestGridThreads) + " threads in all");
   QUERN_RETURN_IF_ERROR(stream.enter());
-  // HIP reads each argument's own width from the low end of its slot, within this call.
-  std::vector<uint64_t> slots(arguments.size());
-  std::vector<void *> pointers(arguments.size());
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    slots[i] = arguments[i].bits;
-    pointers[i] = &slots[i];
-  }
+  ArgumentSlots slots(arguments);
   QUERN_HIP_RETURN_IF_ERROR(driver,
                             hipModuleLaunchKernel(function, shape.blocks, 1, 1, shape.threads, 1, 1,
-                                                  shape.sharedBytes, stream.handle(), pointers.data(),
-                                                  nullptr),
+                                                  shape.sharedBytes, stream.handle(), slots.data(), nullptr),
                             what);
   return Status::success();
 }

@@ -2,27 +2,26 @@
 #ifndef QUERN_RUNTIME_HIP_KERNEL_H
 #define QUERN_RUNTIME_HIP_KERNEL_H
 
-#include "runtime/Device.h"
-#include "runtime/KernelSignature.h"
+#include "runtime/DriverDevice.h"
 #include "runtime/hip/CodeObject.h"
 #include "runtime/hip/Stream.h"
 
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 
 namespace quern::runtime::hip {
 
-class HipKernel final : public Kernel {
+class HipKernel final : public DriverKernel {
 public:
-  std::string name;
-  FunctionHandle function = nullptr;
-  uint32_t maxThreads = 0;                  ///< of a block; 0 where the code object does not say
-  std::optional<KernelSignature> signature; ///< nothing where the code object says nothing of the kernel
+  explicit HipKernel(Stream &stream) : stream(stream) {}
 
-  /// Queues one launch of |blocks| > 0 blocks; the arguments are already checked.
-  Status launch(Stream &stream, const LaunchShape &shape, std::span<const Argument> arguments);
+  FunctionHandle function = nullptr;
+
+  Status launch(const LaunchShape &shape, std::span<const Argument> arguments) override;
+
+private:
+  Stream &stream; // the module's
 };
 
 class HipModule final : public Module {

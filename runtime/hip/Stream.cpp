@@ -3,15 +3,10 @@
 
 #include "runtime/hip/Error.h"
 
-#include <cstring>
-
 namespace quern::runtime::hip {
 
 namespace {
 
-constexpr size_t stageBytes = size_t(1) << 20;
-constexpr size_t stagedAtMost = stageBytes / 4; // a longer copy costs more than the wait that it saves
-constexpr size_t stageAlignment = 64;
 constexpr unsigned streamNonBlocking = 1; // hipStreamNonBlocking: not ordered with the default stream
 
 void *pointer(uint64_t address) { return reinterpret_cast<void *>(address); }
@@ -47,50 +42,39 @@ Status Stream::enter() const {
   return Status::success();
 }
 
-Status Stream::upload(uint64_t to, std::span<const std::byte> bytes) {
-  if (bytes.empty())
-    return Status::success();
-  QUERN_RETURN_IF_ERROR(enter());
-  if (bytes.size() > stagedAtMost) {
-    QUERN_HIP_RETURN_IF_ERROR(*driver, hipMemcpyHtoDAsync(pointer(to), bytes.data(), bytes.size(), stream),
-                              "cannot copy to the device");
-    return synchronize();
-  }
-  std::lock_guard<std::mutex> lock(staging);
-  if (bytes.size() > stageBytes - stageUsed) {
-    QUERN_RETURN_IF_ERROR(synchronize());
-    stageUsed = 0;
-  }
-  std::byte *from = stage + stageUsed;
-  memcpy(from, bytes.data(), bytes.size());
-  stageUsed += (bytes.size() + stageAlignment - 1) / stageAlignment * stageAlignment;
-  QUERN_HIP_RETURN_IF_ERROR(*driver, hipMemcpyHtoDAsync(pointer(to), from, bytes.size(), stream),
+Status Stream::queueUpload(uint64_t to, const std::byte *from, size_t bytes) {
+  QUERN_HIP_RETURN_IF_ERROR(*driver, hipMemcpyHtoDAsync(pointer(to), from, bytes, stream),
                             "cannot copy to the device");
   return Status::success();
 }
 
-Status Stream::download(uint64_t from, std::span<std::byte> bytes) {
-  if (!bytes.empty()) {
-    QUERN_RETURN_IF_ERROR(enter());
-    QUERN_HIP_RETURN_IF_ERROR(*driver, hipMemcpyDtoHAsync(bytes.data(), pointer(from), bytes.size(), stream),
-                              "cannot copy from the device");
-  }
-  return synchronize();
+Status Stream::queueDownload(std::byte *to, uint64_t from, size_t bytes) {
+  QUERN_HIP_RETURN_IF_ERROR(*driver, hipMemcpyDtoHAsync(to, pointer(from), bytes, stream),
+                            "cannot copy from the device");
+  return Status::success();
 }
 
-Status Stream::fill(uint64_t to, uint64_t bytes, uint8_t value) {
-  if (bytes == 0)
-    return Status::success();
-  QUERN_RETURN_IF_ERROR(enter());
+Status Stream::queueFill(uint64_t to, size_t bytes, uint8_t value) {
   QUERN_HIP_RETURN_IF_ERROR(*driver, hipMemsetD8Async(pointer(to), value, bytes, stream),
                             "cannot fill device memory");
   return Status::success();
 }
 
-Status Stream::synchronize() {
-  QUERN_RETURN_IF_ERROR(enter());
+Status Stream::wait() {
   QUERN_HIP_RETURN_IF_ERROR(*driver, hipStreamSynchronize(stream), "waiting for the device failed");
   return Status::success();
 }
+
+Expected<uint64_t> Stream::reserve(size_t bytes, const MemoryAccount &account) {
+  void *memory = nullptr; // of whole pages
+  Result result = driver->hipMalloc(&memory, bytes);
+  if (result == errorOutOfMemory)
+    return account.outOfMemory(bytes, "hipMalloc: " + errorText(*driver, result));
+  if (result != success)
+    return callFailed(*driver, result, "hipMalloc", "cannot allocate " + std::to_string(bytes) + " bytes");
+  return reinterpret_cast<uint64_t>(memory);
+}
+
+void Stream::release(uint64_t address) { driver->hipFree(pointer(address)); }
 
 } // namespace quern::runtime::hip

@@ -1,0 +1,91 @@
+//===- DriverQueue.cpp ----------------------------------------------------===//
+#include "runtime/DriverQueue.h"
+
+#include <cstring>
+
+namespace quern::runtime {
+
+class DriverBuffer final : public Buffer {
+public:
+  DriverBuffer(std::shared_ptr<DriverQueue> queue, std::shared_ptr<MemoryAccount> account, uint64_t memory,
+               uint64_t bytes)
+      : queue(std::move(queue)), account(std::move(account)), memory(memory), bytes(bytes) {}
+
+  ~DriverBuffer() override {
+    // Results are of no use here: what failed was or will be reported by `synchronize`.
+    if (queue->synchronize().ok())
+      queue->release(memory);
+    account->release(bytes);
+  }
+
+  uint64_t address() const override { return memory; }
+  uint64_t size() const override { return bytes; }
+
+private:
+  std::shared_ptr<DriverQueue> queue;
+  std::shared_ptr<MemoryAccount> account;
+  uint64_t memory;
+  uint64_t bytes;
+};
+
+namespace {
+
+constexpr size_t stageAlignment = 64;
+
+} // namespace
+
+Status DriverQueue::upload(uint64_t to, std::span<const std::byte> bytes) {
+  constexpr size_t stagedAtMost = stageBytes / 4; // a longer copy costs more than the wait that it saves
+  if (bytes.empty())
+    return Status::success();
+  QUERN_RETURN_IF_ERROR(enter());
+  if (bytes.size() > stagedAtMost) {
+    QUERN_RETURN_IF_ERROR(queueUpload(to, bytes.data(), bytes.size()));
+    return wait();
+  }
+  std::lock_guard<std::mutex> lock(staging);
+  if (bytes.size() > stageBytes - stageUsed) {
+    QUERN_RETURN_IF_ERROR(wait());
+    stageUsed = 0;
+  }
+  std::byte *from = stage + stageUsed;
+  memcpy(from, bytes.data(), bytes.size());
+  stageUsed += (bytes.size() + stageAlignment - 1) / stageAlignment * stageAlignment;
+  return queueUpload(to, from, bytes.size());
+}
+
+Status DriverQueue::download(uint64_t from, std::span<std::byte> bytes) {
+  QUERN_RETURN_IF_ERROR(enter());
+  if (!bytes.empty())
+    QUERN_RETURN_IF_ERROR(queueDownload(bytes.data(), from, bytes.size()));
+  return wait();
+}
+
+Status DriverQueue::fill(uint64_t to, uint64_t bytes, uint8_t value) {
+  if (bytes == 0)
+    return Status::success();
+  QUERN_RETURN_IF_ERROR(enter());
+  return queueFill(to, bytes, value);
+}
+
+Status DriverQueue::synchronize() {
+  QUERN_RETURN_IF_ERROR(enter());
+  return wait();
+}
+
+Expected<std::unique_ptr<Buffer>> DriverQueue::allocate(std::shared_ptr<DriverQueue> queue,
+                                                        std::shared_ptr<MemoryAccount> account,
+                                                        uint64_t bytes) {
+  QUERN_RETURN_IF_ERROR(queue->enter());
+  const uint64_t peakBefore = account->peakBytesAllocated();
+  QUERN_RETURN_IF_ERROR(account->book(bytes));
+  // No driver gives an address for 0 bytes.
+  Expected<uint64_t> memory = queue->reserve(bytes ? bytes : 1, *account);
+  if (!memory.ok()) {
+    account->undo(bytes, peakBefore);
+    return memory.takeError();
+  }
+  return std::unique_ptr<Buffer>(new DriverBuffer(std::move(queue), std::move(account), *memory, bytes));
+}
+
+} // namespace quern::runtime

@@ -92,6 +92,8 @@ public:
   const DeviceInfo &deviceInfo() const { return device->info(); }
   int64_t context() const { return positions; }
   int64_t tokensPerStep() const { return limits.tokens; }
+  /// Rows of logits that one step gives at most; a feed that asks for more is cut into several.
+  int64_t rowsPerStep() const { return limits.rows; }
 
   /// A new sequence of no tokens. Exit::Usage "E-SESSION-SEQUENCES" where all are in use.
   Expected<int32_t> begin();

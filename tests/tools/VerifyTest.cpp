@@ -1,12 +1,15 @@
 //===- VerifyTest.cpp - `quern verify` passes good kernels and finds bad ones ---===//
 #include "runtime/artifact/Artifact.h"
 #include "runtime/artifact/ArtifactWriter.h"
+#include "runtime/plan/Plan.h"
 #include "support/Json.h"
 #include "support/ScratchDirectory.h"
 #include "tests/tools/RunProgram.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <fstream>
 
 using namespace quern;
 using namespace quern::runtime;
@@ -36,8 +39,9 @@ protected:
   }
 
   /// The good artifact with other contents of one member, all digests made again.
-  static Status writeWith(const std::string &path, const std::string &member, const std::string &contents) {
-    QUERN_ASSIGN_OR_RETURN(Artifact artifact, Artifact::open(*shared / "good.quern"));
+  static Status writeWith(const std::string &path, const std::string &member, const std::string &contents,
+                          const std::string &good = "good.quern") {
+    QUERN_ASSIGN_OR_RETURN(Artifact artifact, Artifact::open(*shared / good));
     QUERN_ASSIGN_OR_RETURN(ArtifactWriter writer, ArtifactWriter::create(path));
     for (size_t i = 0; i < artifact.weights().size(); ++i) {
       Weight weight = artifact.weights()[i];
@@ -109,6 +113,120 @@ TEST_F(Verify, findsOneChangedImmediate) {
   for (const Json &kernel : report->value().find("kernels")->items())
     EXPECT_EQ(kernel.find("failed")->integer() != 0, kernel.find("kernel")->string() == symbol)
         << kernel.find("kernel")->string();
+}
+
+/// The artifact of a model with a draft head and routers, made on first use.
+class VerifyDraft : public Verify {
+protected:
+  void SetUp() override {
+    if (std::ifstream(*shared / "draft.quern"))
+      return;
+    RunResult run =
+        quern({"compile", QUERN_SOURCE_DIR "/tests/models/deepseek_v3_fp8", "-o", *shared / "draft.quern",
+               "--target", "cpu:x86-64-v3", "--target", "nvidia:sm_90a", "--target", "amd:gfx942", "-q"});
+    ASSERT_EQ(run.exit, 0) << run.err;
+  }
+};
+
+TEST_F(VerifyDraft, goodKernelsPassWithTheDraftHead) {
+  for (const char *device : {"cpu", "emulated:nvidia:sm_90a", "emulated:amd:gfx942"}) {
+    RunResult run = quern({"verify", *shared / "draft.quern", "--device", device, "--format", "json",
+                           "--tokens", "5", "--steps", "1", "--progress", "none"});
+    EXPECT_EQ(run.exit, 0) << device << ": " << run.err;
+    Expected<JsonDocument> report = parseJson(run.out);
+    ASSERT_TRUE(report.ok()) << report.error().message();
+    EXPECT_EQ(report->value().find("positions")->integer(), 6);
+    EXPECT_EQ(report->value().find("draft_positions")->integer(), 6);
+    EXPECT_EQ(report->value().find("unchecked_launches")->integer(), 0);
+    EXPECT_EQ(report->value().find("sampled")->integer(), 0) << "small products are compared whole";
+    // Each kernel of the plan has run and was compared: those of the head alone are among them.
+    bool concat = false;
+    for (const Json &kernel : report->value().find("kernels")->items()) {
+      EXPECT_GT(kernel.find("compared")->integer(), 0) << kernel.find("kernel")->string();
+      concat |= kernel.find("operators")->string() == "concat";
+    }
+    EXPECT_TRUE(concat);
+  }
+}
+
+/// Above the limit only some rows of products are compared; a bound of 0 samples all of them.
+TEST_F(VerifyDraft, samplesTheRowsOfLargeProducts) {
+  RunResult run = quern({"verify", *shared / "draft.quern", "--device", "cpu", "--format", "json", "--tokens",
+                         "17", "--steps", "1", "--sample-above", "0", "--progress", "none"});
+  EXPECT_EQ(run.exit, 0) << run.err;
+  Expected<JsonDocument> report = parseJson(run.out);
+  ASSERT_TRUE(report.ok()) << report.error().message();
+  EXPECT_GT(report->value().find("sampled")->integer(), 20);
+  EXPECT_LT(report->value().find("sampled")->integer(), report->value().find("compared")->integer());
+}
+
+/// A product that only the draft head has, of twice the hidden size, sums over half of its depth: the end of
+/// its loop, an immediate in its code, is another one.
+TEST_F(VerifyDraft, findsOneChangedImmediateOfTheHead) {
+  Expected<Artifact> artifact = Artifact::open(*shared / "draft.quern");
+  ASSERT_TRUE(artifact.ok());
+  Expected<std::string_view> text = artifact->readText("plan/cpu-x86-64-v3.json");
+  ASSERT_TRUE(text.ok());
+  Expected<Plan> plan = readPlan(*text);
+  ASSERT_TRUE(plan.ok());
+  std::string symbol;
+  for (const PlanStep &step : plan->findEntry("mtp")->steps)
+    if (step.launch && step.launch->note == "eh_proj")
+      symbol = plan->kernels[size_t(step.launch->kernel)].symbol;
+  const std::string member = "kernels/cpu-x86-64-v3/" + symbol + ".so";
+  Expected<std::string_view> read = artifact->readText(member);
+  ASSERT_TRUE(read.ok()) << member;
+  std::string code(*read);
+  const std::string end("\xf8\x00\x00\x00", 4), half("\x78\x00\x00\x00", 4);
+  // cmp rax, imm32; the eight lanes step by 8 to the last 8 of 256.
+  size_t at = code.find("\x48\x3d" + end);
+  ASSERT_NE(at, std::string::npos);
+  ASSERT_EQ(code.find("\x48\x3d" + end, at + 1), std::string::npos);
+  code.replace(at + 2, 4, half);
+  Status written = writeWith(scratch / "bad.quern", member, code, "draft.quern");
+  ASSERT_TRUE(written.ok()) << written.message();
+
+  for (const char *sample : {"2e9", "0"}) {
+    RunResult run = quern({"verify", scratch / "bad.quern", "--device", "cpu", "--format", "json",
+                           "--sample-above", sample, "--progress", "none"});
+    EXPECT_EQ(run.exit, 7) << run.err;
+    EXPECT_EQ(run.errorId(), "E-VERIFY-KERNEL") << run.err;
+    EXPECT_THAT(run.err, HasSubstr("`" + symbol + "`"));
+    EXPECT_THAT(run.err, HasSubstr("eh_proj"));
+    Expected<JsonDocument> report = parseJson(run.out);
+    ASSERT_TRUE(report.ok()) << report.error().message();
+    for (const Json &kernel : report->value().find("kernels")->items())
+      EXPECT_EQ(kernel.find("failed")->integer() != 0, kernel.find("kernel")->string() == symbol)
+          << kernel.find("kernel")->string();
+  }
+}
+
+/// The head's router is given another layer's bias, and so takes experts that are not near the right ones.
+TEST_F(VerifyDraft, findsARouterThatChoosesWrongly) {
+  Expected<Artifact> artifact = Artifact::open(*shared / "draft.quern");
+  ASSERT_TRUE(artifact.ok());
+  const std::string member = "plan/cpu-x86-64-v3.json";
+  Expected<std::string_view> text = artifact->readText(member);
+  ASSERT_TRUE(text.ok());
+  Expected<Plan> plan = readPlan(*text);
+  ASSERT_TRUE(plan.ok());
+  int changed = 0;
+  for (PlanEntry &entry : plan->entries)
+    for (PlanStep &step : entry.steps)
+      if (entry.name == "mtp" && step.launch)
+        for (LaunchArgument &argument : step.launch->arguments)
+          if (argument.name == "router_bias") {
+            ASSERT_EQ(argument.layer.offset, 2);
+            argument.layer.offset = 1;
+            ++changed;
+          }
+  ASSERT_EQ(changed, 1);
+  Status written = writeWith(scratch / "router.quern", member, writePlan(*plan), "draft.quern");
+  ASSERT_TRUE(written.ok()) << written.message();
+  RunResult run = quern({"verify", scratch / "router.quern", "--device", "cpu", "--progress", "none"});
+  EXPECT_EQ(run.exit, 7) << run.err;
+  EXPECT_EQ(run.errorId(), "E-VERIFY-KERNEL") << run.err;
+  EXPECT_THAT(run.err, HasSubstr("the kernel `router_"));
 }
 
 /// A plan whose kernels are not those that this compiler would choose cannot be laid beside the module.

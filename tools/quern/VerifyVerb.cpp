@@ -23,12 +23,23 @@ static void printText(const validate::VerifyReport &report) {
       std::printf("  %-32s FAILED %llu: %s\n", "", static_cast<unsigned long long>(kernel.failed),
                   kernel.failure.c_str());
   }
-  std::printf("logits of %lld positions: log-probabilities differ by %.4f at most (limit %.2f)\n",
-              static_cast<long long>(report.positions), report.worstLogProbability,
+  std::string draft =
+      report.draftPositions ? " and " + std::to_string(report.draftPositions) + " of the draft head" : "";
+  std::printf("logits of %lld positions%s: log-probabilities differ by %.4f at most (limit %.2f)\n",
+              static_cast<long long>(report.positions), draft.c_str(), report.worstLogProbability,
               report.logProbabilityLimit);
+  if (report.tied || report.rerouted)
+    std::printf(
+        "routers: %llu tokens where scores tie, %llu sent elsewhere than in the oracle's own run, whose "
+        "logits would have to move by %.4f at most\n",
+        static_cast<unsigned long long>(report.tied), static_cast<unsigned long long>(report.rerouted),
+        report.worstRerouting);
+  std::string sampled =
+      report.sampled ? " (" + std::to_string(report.sampled) + " of them on a sample of rows)" : "";
   std::printf(
-      "%llu results compared on the launches' own inputs, %llu launches without an operator of their own\n",
-      static_cast<unsigned long long>(report.compared), static_cast<unsigned long long>(report.unchecked));
+      "%llu results compared on the launches' own inputs%s, %llu launches without an operator of their own\n",
+      static_cast<unsigned long long>(report.compared), sampled.c_str(),
+      static_cast<unsigned long long>(report.unchecked));
 }
 
 static Json reportJson(const validate::VerifyReport &report) {
@@ -40,8 +51,13 @@ static Json reportJson(const validate::VerifyReport &report) {
   root.set("rung", report.rung);
   root.set("passed", report.status().ok());
   root.set("compared", report.compared);
+  root.set("sampled", report.sampled);
   root.set("unchecked_launches", report.unchecked);
   root.set("positions", report.positions);
+  root.set("draft_positions", report.draftPositions);
+  root.set("tied_tokens", report.tied);
+  root.set("rerouted_tokens", report.rerouted);
+  root.set("worst_rerouting", report.worstRerouting);
   root.set("worst_log_probability", report.worstLogProbability);
   for (const validate::KernelVerdict &kernel : report.kernels) {
     Json &row = kernels.push(Json::object());
@@ -73,6 +89,9 @@ VerbBody addVerifyVerb(CLI::App &app) {
   verb->add_option("--tokens", options->promptTokens, "Tokens of the first step")->check(CLI::Range(1, 512));
   verb->add_option("--steps", options->newTokens, "Steps of one token behind it")->check(CLI::Range(0, 512));
   verb->add_option("--seed", options->seed, "Seed of the token ids");
+  verb->add_option("--sample-above", options->sampleAbove,
+                   "Floating-point operations above which a product is compared on a sample of its rows")
+      ->check(CLI::NonNegativeNumber);
   verb->add_option("--weights-dir", options->session.weightsDirectory, "Where linked weights are");
   addFormatFlag(*verb, options->format);
   addProgramFlags(*verb, options->flags);

@@ -2,8 +2,9 @@
 //
 // Runs seeded prompts on a device and compares, launch by launch, what each operator of the model left in
 // memory with what the oracle computes from the very bytes that the launch read. An error does not travel:
-// every kernel is judged by its own work. In the end the logits of the whole model are compared with the
-// oracle's own run.
+// every kernel is judged by its own work. Where the model has a draft head, it runs behind each step and is
+// compared alike. In the end the logits of the whole model (and of the head) are compared with the oracle's
+// own run, which takes the device's choice of experts where its own was near to it.
 //
 // The artifact's module is lowered again to learn where values live; an artifact of another compiler is
 // refused. This header knows no MLIR.
@@ -30,6 +31,8 @@ struct VerifyOptions {
   int32_t promptTokens = 17; ///< of the first step; odd and above a page's quarter, so that edges are met
   int32_t newTokens = 3;     ///< steps of one token behind it
   uint64_t seed = 1;         ///< of the token ids
+  /// Floating-point operations above which a product is compared on a sample of its rows.
+  double sampleAbove = 2e9;
   ProgressMode progress = ProgressMode::None;
 };
 
@@ -39,21 +42,27 @@ struct KernelVerdict {
   std::string operators; ///< operators that it computes: "linear qkv"
   uint64_t compared = 0; ///< results of operators
   uint64_t failed = 0;
-  double worst = 0;    ///< largest difference, see `difference`
-  std::string failure; ///< the first one: operator, layer, numbers
+  double worst = 0;         ///< largest difference, see `difference`
+  std::string failure = {}; ///< the first one: operator, layer, numbers
 };
 
 struct VerifyReport {
   std::string device, target, rung;
   std::vector<KernelVerdict> kernels; ///< in the order of their first launch
   uint64_t compared = 0;              ///< results of operators
+  uint64_t sampled = 0;               ///< of those, results of which only some rows were compared
+  uint64_t tied = 0;                  ///< tokens whose router chose otherwise where scores tie
   uint64_t unchecked = 0;             ///< launches of no operator that can be compared: copies, quantisation
   double worstLogProbability = 0;     ///< of the oracle's first choice, over all positions
   double logProbabilityLimit = 0;
   int64_t positions = 0;
+  int64_t draftPositions = 0; ///< of the draft head
+  uint64_t rerouted = 0;      ///< tokens that the device's routers sent elsewhere than the oracle's own run
+  double worstRerouting = 0; ///< how far logits of routers would have to move for that, see `routingDistance`
 
   /// Exit::NumericCheckFailed "E-VERIFY-KERNEL" names kernel and operator of the first failure,
-  /// "E-VERIFY-LOGITS" a difference of the logits alone.
+  /// "E-VERIFY-LOGITS" a difference of the logits alone, "E-VERIFY-ROUTING" experts that are not near the
+  /// oracle's choice. Logits of routers may be off by what log-probabilities may.
   Status status() const;
 };
 

@@ -186,6 +186,18 @@ Outcome one(Expected<Tensor> result) {
 
 } // namespace
 
+RouterOptions routerOptionsOf(RouterOp op) {
+  RouterOptions options;
+  options.sigmoid = op.getScoring() == Scoring::Sigmoid;
+  options.experts = static_cast<int64_t>(op.getExperts());
+  options.groups = static_cast<int64_t>(op.getGroups());
+  options.kept = static_cast<int64_t>(op.getKept());
+  options.groupTop2 = op.getGroupScore() == GroupScore::Top2;
+  options.normalise = op.getNormalise();
+  options.scale = op.getScale().convertToDouble();
+  return options;
+}
+
 struct Interpreter::Impl {
   Operation *module;
   WeightSource &weights;
@@ -333,15 +345,8 @@ struct Interpreter::Impl {
   }
 
   Outcome run(RouterOp op, Operands &operands) {
-    RouterOptions routerOptions;
-    routerOptions.sigmoid = op.getScoring() == Scoring::Sigmoid;
-    routerOptions.experts = static_cast<int64_t>(op.getExperts());
-    routerOptions.groups = static_cast<int64_t>(op.getGroups());
-    routerOptions.kept = static_cast<int64_t>(op.getKept());
-    routerOptions.groupTop2 = op.getGroupScore() == GroupScore::Top2;
-    routerOptions.normalise = op.getNormalise();
-    routerOptions.scale = op.getScale().convertToDouble();
-    auto [indices, chosen] = router(operands.tensor(0), operands.vector(op.getBias(), 1), routerOptions);
+    auto [indices, chosen] =
+        router(operands.tensor(0), operands.vector(op.getBias(), 1), routerOptionsOf(op));
     return resultsOf(std::move(indices), std::move(chosen));
   }
   Outcome run(ExpertsOp op, Operands &operands) {
@@ -417,8 +422,10 @@ struct Interpreter::Impl {
         rows = tensor->shape[0];
       }
     }
-    Operands access(op, std::move(operands));
+    Operands access(op, operands);
     Outcome results = dispatch(op, access);
+    if (results.ok() && options.amend)
+      options.amend(op, operands, *results);
     if (results.ok() && options.observer)
       options.observer(op, *results);
     return results;

@@ -30,6 +30,10 @@ class Type;
 class Value;
 } // namespace mlir
 
+namespace quern::model {
+class RouterOp;
+}
+
 namespace quern::model::reference {
 
 /// What an SSA value holds: a tensor, a weight or quantised rows, a cache, a layer's number. A cache is
@@ -56,6 +60,10 @@ public:
     unsigned threads = 1; ///< results do not depend on it
     /// Called after each operator with its results, in program order.
     std::function<void(mlir::Operation *, std::span<const Value>)> observer = nullptr;
+    /// Called after each operator, before the observer: may put other results of the same shapes in place of
+    /// its own, as the routing of another run.
+    std::function<void(mlir::Operation *, std::span<const Value *const> operands, std::span<Value> results)>
+        amend = nullptr;
   };
 
   /// |module| is a verified `builtin.module`; it and |weights| outlive the interpreter.
@@ -85,6 +93,9 @@ private:
   struct Impl;
   std::unique_ptr<Impl> impl;
 };
+
+/// What a router operator asks for.
+RouterOptions routerOptionsOf(RouterOp op);
 
 /// Rows |indices| of |x|: how a large product is checked on a sample of its rows.
 Tensor selectRows(const Tensor &x, std::span<const int64_t> indices);

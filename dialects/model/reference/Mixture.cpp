@@ -8,15 +8,36 @@
 
 namespace quern::model::reference {
 
-/// Scores of one row of logits, each a number in fp32.
-static void scoreRow(const float *logits, int64_t n, bool sigmoid, std::vector<float> &scores) {
-  scores.resize(static_cast<size_t>(n));
-  double most = *std::max_element(logits, logits + n), total = 0;
-  for (int64_t i = 0; i < n; ++i)
-    total += std::exp(logits[i] - most);
-  for (int64_t i = 0; i < n; ++i)
-    scores[static_cast<size_t>(i)] = static_cast<float>(sigmoid ? apply(Function::Sigmoid, logits[i])
-                                                                : std::exp(logits[i] - most) / total);
+std::vector<float> routerScores(std::span<const float> logits, bool sigmoid) {
+  std::vector<float> scores;
+  double most = *std::max_element(logits.begin(), logits.end()), total = 0;
+  for (float logit : logits)
+    total += std::exp(logit - most);
+  for (float logit : logits)
+    scores.push_back(
+        static_cast<float>(sigmoid ? apply(Function::Sigmoid, logit) : std::exp(logit - most) / total));
+  return scores;
+}
+
+Tensor routerWeights(const Tensor &logits, const Tensor &indices, const RouterOptions &options) {
+  int64_t n = logits.lastDim(), k = indices.lastDim();
+  Tensor weights = Tensor::zeros(ElementType::F32, {logits.rows(), k});
+  for (int64_t t = 0; t < logits.rows(); ++t) {
+    auto row = std::span(logits.values).subspan(static_cast<size_t>(t * n), static_cast<size_t>(n));
+    std::vector<float> scores = routerScores(row, options.sigmoid);
+    auto scoreOf = [&](int64_t i) -> double {
+      return scores[static_cast<size_t>(indices.integers[static_cast<size_t>(t * k + i)])];
+    };
+    double total = 0;
+    for (int64_t i = 0; i < k; ++i)
+      total += scoreOf(i);
+    for (int64_t i = 0; i < k; ++i) {
+      double weight = options.normalise ? scoreOf(i) / (total + 1e-20) : scoreOf(i);
+      weights.values[static_cast<size_t>(t * k + i)] =
+          static_cast<float>(weight * static_cast<float>(options.scale));
+    }
+  }
+  return weights;
 }
 
 /// The |count| indices with the largest values, descending; equal values in ascending order of index. NaN
@@ -39,11 +60,9 @@ static std::vector<int64_t> largest(const std::vector<float> &values, int64_t co
 std::pair<Tensor, Tensor> router(const Tensor &logits, const Vector *bias, const RouterOptions &options) {
   int64_t n = logits.lastDim(), k = options.experts, size = n / options.groups;
   Tensor indices = Tensor::zeros(ElementType::I32, {logits.rows(), k});
-  Tensor weights = Tensor::zeros(ElementType::F32, {logits.rows(), k});
-  std::vector<float> scores;
   for (int64_t t = 0; t < logits.rows(); ++t) {
-    scoreRow(logits.values.data() + t * n, n, options.sigmoid, scores);
-    std::vector<float> choice = scores;
+    auto row = std::span(logits.values).subspan(static_cast<size_t>(t * n), static_cast<size_t>(n));
+    std::vector<float> choice = routerScores(row, options.sigmoid);
     if (bias)
       for (size_t i = 0; i < choice.size(); ++i)
         choice[i] += (*bias)[i];
@@ -65,19 +84,10 @@ std::pair<Tensor, Tensor> router(const Tensor &logits, const Vector *bias, const
           choice[i] = -std::numeric_limits<float>::infinity();
     }
     std::vector<int64_t> chosen = largest(choice, k);
-    double total = 0;
-    for (int64_t e : chosen)
-      total += scores[static_cast<size_t>(e)];
-    for (int64_t i = 0; i < k; ++i) {
-      size_t at = static_cast<size_t>(t * k + i);
-      int64_t e = chosen[static_cast<size_t>(i)];
-      double weight = scores[static_cast<size_t>(e)];
-      if (options.normalise)
-        weight /= total + 1e-20;
-      indices.integers[at] = static_cast<int32_t>(e);
-      weights.values[at] = static_cast<float>(weight * static_cast<float>(options.scale));
-    }
+    for (int64_t i = 0; i < k; ++i)
+      indices.integers[static_cast<size_t>(t * k + i)] = static_cast<int32_t>(chosen[static_cast<size_t>(i)]);
   }
+  Tensor weights = routerWeights(logits, indices, options);
   return {std::move(indices), std::move(weights)};
 }
 

@@ -14,6 +14,7 @@
 #include "support/Threads.h"
 
 #include <optional>
+#include <span>
 #include <utility>
 
 namespace quern::model::reference {
@@ -99,6 +100,10 @@ struct RouterOptions {
   bool normalise = false;
   double scale = 1;
 };
+/// Scores of one row of logits each a number in fp32.
+std::vector<float> routerScores(std::span<const float> logits, bool sigmoid);
+/// The weights of |indices| [T, experts], whoever has chosen them.
+Tensor routerWeights(const Tensor &logits, const Tensor &indices, const RouterOptions &options);
 /// (indices, weights)
 std::pair<Tensor, Tensor> router(const Tensor &logits, const Vector *bias, const RouterOptions &options);
 

@@ -96,7 +96,8 @@ struct MmaAtom {
   bool shortAccumulator = false;
 
   bool hasScales() const { return scales.block != 0; }
-  int32_t warps() const { return issuer == Issuer::WarpGroup ? 4 : 1; }
+  /// Warps that hold the accumulator, or read it from accumulator memory.
+  int32_t warps() const { return c.layout.numWarps(); }
 };
 
 /// All that the tables know of one target.

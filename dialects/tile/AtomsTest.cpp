@@ -154,7 +154,7 @@ TEST(AtomsTest, FragmentsOfWarpsAndWarpGroups) {
     for (const MmaAtom &atom : atomTable(info).mma) {
       std::string what = std::string(info.architecture) + " " + atom.name;
       int32_t w = 32 / bitsOf(atom.a.type);
-      int32_t warps = atom.issuer == Issuer::WarpGroup ? 4 : 1;
+      int32_t warps = atom.issuer == Issuer::Warp ? 1 : 4;
       EXPECT_EQ(atom.warps(), warps) << what;
       Formula a = [&](int32_t i, int32_t lane, int32_t warp) {
         return Coordinate{16 * warp + lane / 4 + 8 * (i / w % 2),

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
-#include <set>
 
 namespace quern::tile {
 
@@ -14,6 +13,30 @@ static bool isZero(const Coordinate &basis) {
 
 /// The largest power of two that divides |n|.
 static int32_t powerOfTwoPart(int32_t n) { return n & -n; }
+
+CoordinateBits::CoordinateBits(const std::vector<int32_t> &sides)
+    : shifts_(sides.size()), widths_(sides.size()) {
+  for (size_t d = sides.size(); d-- > 0;) {
+    assert(std::has_single_bit(uint32_t(sides[d])));
+    shifts_[d] = bits_;
+    widths_[d] = unsigned(std::countr_zero(uint32_t(sides[d])));
+    bits_ += widths_[d];
+  }
+}
+
+uint64_t CoordinateBits::pack(const Coordinate &at) const {
+  uint64_t packed = 0;
+  for (size_t d = 0; d < at.size(); ++d)
+    packed |= uint64_t(at[d]) << shifts_[d];
+  return packed;
+}
+
+Coordinate CoordinateBits::unpack(uint64_t packed) const {
+  Coordinate at(shifts_.size());
+  for (size_t d = 0; d < at.size(); ++d)
+    at[d] = int32_t(packed >> shifts_[d] & ((uint64_t(1) << widths_[d]) - 1));
+  return at;
+}
 
 Layout::Layout(std::vector<int32_t> shape, std::array<std::vector<Coordinate>, numHardware> bases,
                std::vector<int32_t> repeats)
@@ -63,6 +86,136 @@ Layout Layout::replicated(const std::vector<int32_t> &shape, int32_t lanes, int3
   return layout;
 }
 
+/// Appends bases along |dim| for the powers of two in [|from|, |to|).
+static void appendBases(std::vector<Coordinate> &bases, unsigned rank, unsigned dim, int32_t from,
+                        int32_t to) {
+  for (int32_t bit = from; bit < to; bit *= 2) {
+    Coordinate basis(rank, 0);
+    basis[dim] = bit;
+    bases.push_back(std::move(basis));
+  }
+}
+
+std::optional<Layout> Layout::tiled(const Layout &fragment, const std::vector<int32_t> &shape,
+                                    const std::vector<WarpSplit> &grid) {
+  unsigned rank = fragment.rank();
+  if (shape.size() != rank)
+    return std::nullopt;
+  std::array<std::vector<Coordinate>, numHardware> bases = fragment.bases_;
+  std::vector<int32_t> covered = fragment.shape_; // by the fragment and the warps so far
+  for (const WarpSplit &split : grid) {
+    if (split.count < 1 || !std::has_single_bit(uint32_t(split.count)) || split.dim >= int32_t(rank))
+      return std::nullopt;
+    if (split.dim < 0) {
+      for (int32_t w = 1; w < split.count; w *= 2)
+        bases[2].push_back(Coordinate(rank, 0));
+      continue;
+    }
+    unsigned dim = unsigned(split.dim);
+    if (split.count > 1 && fragment.repeats_[dim] != 1)
+      return std::nullopt;
+    appendBases(bases[2], rank, dim, covered[dim], covered[dim] * split.count);
+    covered[dim] *= split.count;
+  }
+  std::vector<int32_t> repeats(rank);
+  for (unsigned d = rank; d-- > 0;) {
+    if (shape[d] <= 0 || shape[d] % covered[d])
+      return std::nullopt;
+    int32_t core = covered[d] / fragment.repeats_[d];
+    int32_t cells = powerOfTwoPart(shape[d] / covered[d]);
+    appendBases(bases[0], rank, d, core, core * cells);
+    repeats[d] = shape[d] / (core * cells);
+  }
+  return Layout(shape, std::move(bases), std::move(repeats));
+}
+
+std::optional<Layout> Layout::dividedBy(const Layout &fragment) const {
+  if (fragment.rank() != rank())
+    return std::nullopt;
+  std::vector<int32_t> cells(rank()), repeats(rank());
+  for (unsigned d = 0; d < rank(); ++d) {
+    if (shape_[d] % fragment.shape_[d] || repeats_[d] % fragment.repeats_[d])
+      return std::nullopt;
+    if (fragment.repeats_[d] != 1 && fragment.shape_[d] != shape_[d])
+      return std::nullopt;
+    cells[d] = shape_[d] / fragment.shape_[d];
+    repeats[d] = repeats_[d] / fragment.repeats_[d];
+    if (cells[d] % repeats[d])
+      return std::nullopt;
+  }
+  // What a basis adds in units of fragments; nullopt if it moves inside of one.
+  auto inCells = [&](const Coordinate &basis) -> std::optional<Coordinate> {
+    Coordinate cell(rank());
+    for (unsigned d = 0; d < rank(); ++d) {
+      if (basis[d] % fragment.shape_[d])
+        return std::nullopt;
+      cell[d] = basis[d] / fragment.shape_[d];
+    }
+    return cell;
+  };
+  std::array<std::vector<Coordinate>, numHardware> bases;
+  for (unsigned h = 0; h < numHardware; ++h) {
+    // Lanes and warps of the fragment come first; its registers in their order, between others.
+    const std::vector<Coordinate> &whole = bases_[h], &part = fragment.bases_[h];
+    size_t matched = 0;
+    for (const Coordinate &basis : whole) {
+      if (matched < part.size() && basis == part[matched]) {
+        ++matched;
+        continue;
+      }
+      std::optional<Coordinate> cell = inCells(basis);
+      if (!cell || (h != 0 && matched < part.size()))
+        return std::nullopt;
+      bases[h].push_back(std::move(*cell));
+    }
+    if (matched < part.size() || (h == 1 && !bases[h].empty()))
+      return std::nullopt;
+  }
+  return Layout(std::move(cells), std::move(bases), std::move(repeats));
+}
+
+std::vector<int32_t> Layout::core() const {
+  std::vector<int32_t> sides(rank());
+  for (unsigned d = 0; d < rank(); ++d)
+    sides[d] = core(d);
+  return sides;
+}
+
+LinearMap Layout::map() const {
+  CoordinateBits bits(core());
+  std::vector<uint64_t> columns;
+  for (const std::vector<Coordinate> &list : bases_)
+    for (const Coordinate &basis : list)
+      columns.push_back(bits.pack(basis));
+  return LinearMap(std::move(columns));
+}
+
+std::optional<Position> Layout::find(const Coordinate &at) const {
+  int32_t repeat = 0;
+  Coordinate inCore(rank());
+  for (unsigned d = 0; d < rank(); ++d) {
+    if (at[d] < 0 || at[d] >= shape_[d])
+      return std::nullopt;
+    inCore[d] = at[d] % core(d);
+    repeat = repeat * repeats_[d] + at[d] / core(d);
+  }
+  std::optional<uint64_t> bits = Span(map().columns()).solve(CoordinateBits(core()).pack(inCore));
+  if (!bits)
+    return std::nullopt;
+  auto take = [&](Hardware h) {
+    uint64_t count = uint64_t(1) << bases(h).size();
+    int32_t index = int32_t(*bits & (count - 1));
+    *bits /= count;
+    return index;
+  };
+  Position position;
+  position.reg = take(Hardware::Register);
+  position.reg |= repeat << bases(Hardware::Register).size();
+  position.lane = take(Hardware::Lane);
+  position.warp = take(Hardware::Warp);
+  return position;
+}
+
 int32_t Layout::numRegisters() const {
   int32_t n = 1 << bases(Hardware::Register).size();
   for (int32_t r : repeats_)
@@ -97,10 +250,9 @@ Coordinate Layout::apply(int32_t r, int32_t lane, int32_t warp) const {
 }
 
 std::optional<int32_t> Layout::findRegister(const Coordinate &part) const {
-  for (int32_t r = 0, n = numRegisters(); r < n; ++r)
-    if (registerPart(r) == part)
-      return r;
-  return std::nullopt;
+  Layout registersOnly(shape_, {bases(Hardware::Register), {}, {}}, repeats_);
+  std::optional<Position> found = registersOnly.find(part);
+  return found ? std::optional(found->reg) : std::nullopt;
 }
 
 Layout Layout::project(const std::vector<unsigned> &dims) const {
@@ -187,17 +339,7 @@ bool Layout::isDisjoint() const {
   return true;
 }
 
-bool Layout::isSurjective() const {
-  std::set<Coordinate> seen;
-  for (int32_t w = 0; w < numWarps(); ++w)
-    for (int32_t l = 0; l < numLanes(); ++l)
-      for (int32_t r = 0, n = numRegisters(); r < n; ++r)
-        seen.insert(apply(r, l, w));
-  size_t elements = 1;
-  for (int32_t s : shape_)
-    elements *= s;
-  return seen.size() == elements;
-}
+bool Layout::isSurjective() const { return map().isOnto(CoordinateBits(core()).bits()); }
 
 std::string Layout::str() const {
   auto list = [](const std::vector<Coordinate> &bases) {

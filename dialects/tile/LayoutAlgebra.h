@@ -38,6 +38,8 @@
 #ifndef QUERN_DIALECTS_TILE_LAYOUTALGEBRA_H
 #define QUERN_DIALECTS_TILE_LAYOUTALGEBRA_H
 
+#include "dialects/tile/LinearMap.h"
+
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -52,6 +54,32 @@ using Coordinate = std::vector<int32_t>;
 /// The three hardware dimensions of a block. A CPU block is one warp whose lanes are SIMD lanes.
 enum class Hardware : uint8_t { Register, Lane, Warp };
 inline constexpr unsigned numHardware = 3;
+
+/// Coordinates of a box with power-of-two sides as one bit string, the last dimension in the lowest bits.
+class CoordinateBits {
+public:
+  explicit CoordinateBits(const std::vector<int32_t> &sides);
+  unsigned bits() const { return bits_; }
+  uint64_t pack(const Coordinate &at) const;
+  Coordinate unpack(uint64_t packed) const;
+
+private:
+  std::vector<unsigned> shifts_, widths_;
+  unsigned bits_ = 0;
+};
+
+/// A place in a block.
+struct Position {
+  int32_t reg = 0, lane = 0, warp = 0;
+  bool operator==(const Position &) const = default;
+};
+
+/// One factor of a grid of warps: |count| warps, a power of two, that divide the tile along dimension |dim|,
+/// or, where |dim| is negative, hold the same elements.
+struct WarpSplit {
+  int32_t dim = -1;
+  int32_t count = 1;
+};
 
 class Layout {
 public:
@@ -69,12 +97,30 @@ public:
   /// Every element in registers, the same in each lane and warp.
   static Layout replicated(const std::vector<int32_t> &shape, int32_t lanes, int32_t warps);
 
+  /// The product of a fragment with a grid of warps and with repetition: the layout of a tile of |shape| that
+  /// is covered by copies of |fragment|. Neighbouring fragments go to neighbouring warps (the warp bits of
+  /// the fragment first, then |grid| in its order); what is left is repeated in registers.
+  ///
+  ///     16x8 accumulators of a warp, tile 64x96, grid {dim 0, 2 warps} {dim 1, 2 warps}:
+  ///     rows 0-15 and 32-47 to warps 0 and 2, columns 0-7, 16-23, ... to warps 0 and 1: 2 x 6 fragments a
+  ///     warp
+  ///
+  /// A fragment whose own size is no power of two cannot be split further along that dimension. nullopt where
+  /// the tile is not a whole number of fragments and warps.
+  static std::optional<Layout> tiled(const Layout &fragment, const std::vector<int32_t> &shape,
+                                     const std::vector<WarpSplit> &grid);
+  /// The inverse of the product: the layout of fragments in a tile of |shape()| / |fragment.shape()| cells,
+  /// if this layout is built of copies of |fragment|. A fragment with repeats divides only layouts with the
+  /// same ones.
+  std::optional<Layout> dividedBy(const Layout &fragment) const;
+
   unsigned rank() const { return shape_.size(); }
   const std::vector<int32_t> &shape() const { return shape_; }
   const std::vector<int32_t> &repeats() const { return repeats_; }
   const std::vector<Coordinate> &bases(Hardware h) const { return bases_[unsigned(h)]; }
   /// Size of the power-of-two core along |dim|.
   int32_t core(unsigned dim) const { return shape_[dim] / repeats_[dim]; }
+  std::vector<int32_t> core() const;
 
   int32_t numRegisters() const;
   int32_t numLanes() const { return 1 << bases(Hardware::Lane).size(); }
@@ -85,12 +131,16 @@ public:
   /// The element at (register, lane, warp).
   Coordinate apply(int32_t r, int32_t lane, int32_t warp) const;
 
+  /// The core as a map of bits: register bits, lane bits, warp bits -> `CoordinateBits` of the core.
+  LinearMap map() const;
+  /// A position that holds |at|, the one whose replica bits are zero; empty where none does.
+  std::optional<Position> find(const Coordinate &at) const;
   /// The register of the same lane and warp that holds what |registerPart| == |part|; empty where none does.
   std::optional<int32_t> findRegister(const Coordinate &part) const;
 
-  /// The layout of the tile that keeps only |dims| (in this order): what a reduction over the other
-  /// dimensions leaves, and what a broadcast into them needs. Registers that add nothing any more are
-  /// dropped; lanes and warps that add nothing are replicas.
+  /// The layout of the tile that keeps only |dims|, in this order (all of them: a transposition): what a
+  /// reduction over the other dimensions leaves, and what a broadcast into them needs. Registers that add
+  /// nothing any more are dropped; lanes and warps that add nothing are replicas.
   Layout project(const std::vector<unsigned> &dims) const;
 
   /// The layout with dimension |dim| (of size |size|) inserted, all of it in registers.
@@ -108,7 +158,7 @@ public:
   /// True if no two bases share a coordinate bit, so that XOR is addition; holds for every layout without
   /// swizzle.
   bool isDisjoint() const;
-  /// True if every element is held by some position.
+  /// True if every element is held by some position: the bases span the core.
   bool isSurjective() const;
 
   /// "register=[[0,1]] lane=[] warp=[] repeat=[1,1]"; canonical.

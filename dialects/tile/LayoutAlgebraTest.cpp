@@ -195,4 +195,127 @@ TEST(LayoutAlgebraTest, SwizzlesAreNotDisjointAndMissingElementsAreFound) {
   EXPECT_FALSE(half.isSurjective());
 }
 
+/// Every map of |bits| hardware bits to a box of |bits| or fewer coordinate bits: the inverse is an inverse.
+TEST(LayoutAlgebraTest, FindIsARightInverseExhaustively) {
+  for (unsigned registers : {0u, 1u, 2u})
+    for (unsigned lanes : {0u, 1u, 2u})
+      for (uint64_t code = 0; code < uint64_t(1) << 3 * (registers + lanes); ++code) {
+        std::array<std::vector<Coordinate>, numHardware> bases;
+        for (unsigned bit = 0; bit < registers + lanes; ++bit) {
+          int32_t value = int32_t(code >> 3 * bit & 7);
+          bases[bit < registers ? 0 : 1].push_back({value >> 2, value & 3});
+        }
+        Layout layout({4, 12}, bases, {2, 3});
+        std::set<Coordinate> held;
+        forEachPosition(layout,
+                        [&](int32_t r, int32_t l, int32_t w, const Coordinate &at) { held.insert(at); });
+        for (int32_t i = 0; i < 4; ++i)
+          for (int32_t j = 0; j < 12; ++j) {
+            std::optional<Position> found = layout.find({i, j});
+            ASSERT_EQ(found.has_value(), held.count({i, j}) == 1) << layout.str();
+            if (found) {
+              ASSERT_EQ(layout.apply(found->reg, found->lane, found->warp), (Coordinate{i, j}))
+                  << layout.str();
+            }
+          }
+        EXPECT_EQ(layout.isSurjective(), held.size() == 48u) << layout.str();
+      }
+}
+
+TEST(LayoutAlgebraTest, FindRefusesWhatLiesOutside) {
+  Layout layout = Layout::blocked({6, 8}, 4, 2, 2);
+  EXPECT_FALSE(layout.find({6, 0}));
+  EXPECT_FALSE(layout.find({0, -1}));
+  EXPECT_EQ(layout.find({0, 0}), (Position{0, 0, 0}));
+}
+
+TEST(LayoutAlgebraTest, ProductAndDivision) {
+  std::mt19937 generator(5);
+  auto pick = [&](std::initializer_list<int32_t> list) { return list.begin()[generator() % list.size()]; };
+  for (int i = 0; i < 200; ++i) {
+    Layout fragment =
+        Layout::blocked({pick({1, 4, 8}), pick({2, 8, 12})}, pick({4, 8}), pick({1, 2}), pick({1, 2, 4}));
+    int32_t rows = pick({1, 2}), columns = fragment.repeats()[1] == 1 ? pick({1, 4}) : 1, same = pick({1, 2});
+    std::vector<WarpSplit> grid = {{0, rows}, {-1, same}, {1, columns}};
+    std::vector<int32_t> cells = {rows * pick({1, 2, 3}), columns * pick({1, 2, 5, 6})};
+    std::vector<int32_t> shape = {fragment.shape()[0] * cells[0], fragment.shape()[1] * cells[1]};
+    std::optional<Layout> product = Layout::tiled(fragment, shape, grid);
+    ASSERT_TRUE(product) << fragment.str();
+    std::string what = fragment.str() + " -> " + product->str();
+    EXPECT_TRUE(product->isSurjective()) << what;
+    EXPECT_EQ(product->numLanes(), fragment.numLanes()) << what;
+    EXPECT_EQ(product->numWarps(), fragment.numWarps() * rows * same * columns) << what;
+    EXPECT_EQ(product->numRegisters(), fragment.numRegisters() * (cells[0] / rows) * (cells[1] / columns))
+        << what;
+    // Each thread holds, in each of its cells, exactly what the fragment's thread holds.
+    forEachPosition(*product, [&](int32_t r, int32_t l, int32_t w, const Coordinate &at) {
+      Coordinate cell = {at[0] / fragment.shape()[0], at[1] / fragment.shape()[1]};
+      Coordinate inside = {at[0] % fragment.shape()[0], at[1] % fragment.shape()[1]};
+      int32_t grids = w / fragment.numWarps();
+      EXPECT_EQ(cell[0] % rows, grids % rows) << what;
+      EXPECT_EQ(cell[1] % columns, grids / rows / same) << what;
+      bool held = false;
+      for (int32_t f = 0; f < fragment.numRegisters(); ++f)
+        held |= fragment.apply(f, l, w % fragment.numWarps()) == inside;
+      EXPECT_TRUE(held) << what;
+    });
+
+    std::optional<Layout> quotient = product->dividedBy(fragment);
+    if (fragment.repeats()[1] != 1 && cells[1] > 1) {
+      EXPECT_FALSE(quotient) << what; // the order of such repeats is not that of whole fragments
+      continue;
+    }
+    ASSERT_TRUE(quotient) << what;
+    EXPECT_EQ(quotient->shape(), cells) << what;
+    EXPECT_TRUE(quotient->isSurjective()) << what;
+    EXPECT_EQ(quotient->numRegisters() * fragment.numRegisters(), product->numRegisters()) << what;
+    forEachPosition(*quotient, [&](int32_t r, int32_t l, int32_t w, const Coordinate &cell) {
+      EXPECT_EQ(cell[0] % rows, w % rows) << what;
+      EXPECT_EQ(cell[1] % columns, w / rows / same) << what;
+    });
+  }
+}
+
+TEST(LayoutAlgebraTest, TheExampleOfTheProduct) {
+  Layout fragment({16, 8}, {{{{0, 1}, {8, 0}}, {{0, 2}, {0, 4}, {1, 0}, {2, 0}, {4, 0}}, {}}}, {1, 1});
+  std::optional<Layout> product = Layout::tiled(fragment, {64, 96}, {{0, 2}, {1, 2}});
+  ASSERT_TRUE(product);
+  EXPECT_EQ(product->numRegisters(), 4 * 2 * 6);
+  EXPECT_EQ(product->repeats(), (std::vector<int32_t>{1, 3}));
+  EXPECT_EQ(product->apply(0, 0, 1), (Coordinate{16, 0}));
+  EXPECT_EQ(product->apply(0, 0, 2), (Coordinate{0, 8}));
+  std::set<int32_t> rows, columns; // of warp 2
+  for (int32_t r = 0; r < product->numRegisters(); ++r) {
+    Coordinate at = product->apply(r, 0, 2);
+    rows.insert(at[0] / 16);
+    columns.insert(at[1] / 8);
+  }
+  EXPECT_EQ(rows, (std::set<int32_t>{0, 2}));
+  EXPECT_EQ(columns, (std::set<int32_t>{1, 3, 5, 7, 9, 11}));
+}
+
+TEST(LayoutAlgebraTest, ProductsThatDoNotFit) {
+  Layout fragment = Layout::blocked({4, 12}, 8, 1, 2);
+  EXPECT_TRUE(Layout::tiled(fragment, {8, 24}, {}));
+  EXPECT_FALSE(Layout::tiled(fragment, {8, 20}, {}));
+  EXPECT_FALSE(Layout::tiled(fragment, {8, 24}, {{1, 2}}));
+  EXPECT_FALSE(Layout::tiled(fragment, {8, 24}, {{0, 3}}));
+  EXPECT_FALSE(Layout::tiled(fragment, {8, 24}, {{2, 2}}));
+  EXPECT_FALSE(Layout::tiled(fragment, {8}, {}));
+  EXPECT_FALSE(Layout::tiled(fragment, {0, 12}, {}));
+  // What is no product of the fragment: other lanes, other registers, a swizzle across fragments.
+  EXPECT_FALSE(Layout::blocked({8, 8}, 8, 1, 2).dividedBy(Layout::blocked({4, 8}, 16, 1, 2)));
+  EXPECT_FALSE(Layout::blocked({8, 8}, 8, 1, 1).dividedBy(Layout::blocked({4, 8}, 8, 1, 4)));
+  Layout crossed({4, 4}, {{{{0, 1}, {2, 1}}, {{0, 2}, {1, 0}}, {}}}, {1, 1});
+  EXPECT_FALSE(crossed.dividedBy(Layout({2, 4}, {{{{0, 1}}, {{0, 2}, {1, 0}}, {}}}, {1, 1})));
+}
+
+TEST(LayoutAlgebraTest, ProjectionReordersDimensions) {
+  Layout layout = Layout::blocked({4, 12}, 8, 2, 2);
+  Layout transposed = layout.project({1, 0});
+  EXPECT_EQ(transposed.shape(), (std::vector<int32_t>{12, 4}));
+  EXPECT_EQ(transposed.project({1, 0}), layout);
+  checkCover(transposed, "transposed");
+}
+
 } // namespace

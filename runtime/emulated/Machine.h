@@ -64,13 +64,22 @@ struct Finding {
   std::string detail;      ///< the address, the two threads, ...
 };
 
+/// When asynchronous operations take effect: at the earliest or at the latest legal moment, or by chance.
+enum class AsyncOrder : uint8_t {
+  BySeed, ///< latest for seed 0 and its multiples of 3, earliest and random for the others
+  Earliest,
+  Latest,
+  Random
+};
+
 /// How to run; the defaults find most faults at little cost.
 struct RunOptions {
   uint64_t seed = 0;         ///< order in which warps run; results must not depend on it
   bool poisonShared = true;  ///< shared memory starts as 0xCB bytes rather than zeros
   bool sanitize = true;      ///< check bounds, alignment and shared-memory races
   bool uninitialised = true; ///< with sanitize: report reads of shared memory that nothing has written
-  uint32_t workers = 0;      ///< host threads over blocks; 0 = all
+  AsyncOrder asynchronous = AsyncOrder::BySeed;
+  uint32_t workers = 0;   ///< host threads over blocks; 0 = all
   uint64_t stepLimit = 0; ///< instructions of one thread after which a kernel counts as endless; 0 = default
 };
 

@@ -8,12 +8,14 @@
 #include <map>
 #include <numeric>
 #include <random>
+#include <tuple>
 
 namespace quern::runtime::emulated::nvidia {
 
 namespace {
 
 constexpr std::byte poison{0xCB};
+constexpr uint32_t barriersOfBlock = 16; ///< PTX ISA 9.7.13.1
 constexpr uint64_t defaultStepLimit = uint64_t(1) << 34;
 
 uint32_t lanesOf(uint32_t threads, uint32_t warp) {
@@ -29,14 +31,18 @@ uint32_t lanesOf(uint32_t threads, uint32_t warp) {
 
 bool BlockRun::prepare(const BlockSetup &setup) {
   launch = setup;
-  if (!stacks.reserve(launch.canWait ? launch.threads : 1))
+  uint32_t blockWarps = (launch.threads + warpSize - 1) / warpSize, blockCount = launch.clusterBlocks;
+  threadStride = blockWarps * warpSize;
+  if (!stacks.reserve(launch.canWait ? threadStride * blockCount : 1))
     return false;
-  threads.resize(launch.threads);
-  warps.resize((launch.threads + warpSize - 1) / warpSize);
-  barriers.resize(16);
-  shared.resize(launch.sharedBytes + 2 * sharedPadding);
-  local.resize(launch.localBytes * (launch.canWait ? launch.threads : 1));
+  threads.resize(size_t(threadStride) * blockCount);
+  warps.resize(size_t(blockWarps) * blockCount);
+  barriers.resize(size_t(barriersOfBlock) * blockCount);
+  sharedStride = (launch.sharedBytes + 2 * sharedPadding + 15) / 16 * 16;
+  shared.resize(sharedStride * blockCount);
+  local.resize(launch.localBytes * (launch.canWait ? threads.size() : 1));
   caches.assign(launch.sites, SiteCache());
+  live.resize(blockCount);
 
   warpOrder.resize(warps.size());
   std::iota(warpOrder.begin(), warpOrder.end(), 0u);
@@ -51,46 +57,63 @@ bool BlockRun::prepare(const BlockSetup &setup) {
   for (uint32_t i = 0; i < warpOrder.size(); ++i)
     warpPlace[warpOrder[i]] = i;
 
-  context = BlockContext();
-  context.shared = sharedMemory();
-  context.sharedBytes = launch.sharedBytes;
-  context.parameters = launch.parameters;
-  context.caches = caches.data();
-  context.dynamicSharedBytes = launch.dynamicSharedBytes;
-  context.run = this;
-  for (int i = 0; i < 3; ++i) {
-    context.threads[i] = launch.shape[i];
-    context.blocks[i] = launch.blocks[i];
+  contexts.assign(blockCount, BlockContext());
+  for (uint32_t rank = 0; rank < blockCount; ++rank) {
+    BlockContext &context = contexts[rank];
+    context.shared = shared.data() + rank * sharedStride + sharedPadding;
+    context.sharedBytes = launch.sharedBytes;
+    context.parameters = launch.parameters;
+    context.caches = caches.data();
+    context.dynamicSharedBytes = launch.dynamicSharedBytes;
+    context.clusterRank = rank;
+    context.clusterBlocks = blockCount;
+    context.clusters = launch.blocks[0] / blockCount;
+    context.isExplicitCluster = launch.isExplicitCluster;
+    if (launch.knowsClusters)
+      context.sharedOrigin = uint64_t(rank) << clusterRankShift;
+    context.run = this;
+    for (int i = 0; i < 3; ++i) {
+      context.threads[i] = launch.shape[i];
+      context.blocks[i] = launch.blocks[i];
+    }
   }
   return true;
 }
 
 void BlockRun::start(uint32_t index) {
   current = Fault();
-  blockIndex = index;
+  firstBlock = index * launch.clusterBlocks;
   barrierCount = 0;
-  context.block[0] = index % launch.blocks[0];
-  context.block[1] = index / launch.blocks[0] % launch.blocks[1];
-  context.block[2] = index / launch.blocks[0] / launch.blocks[1];
   std::memset(shared.data(), launch.options->poisonShared ? static_cast<int>(poison) : 0, shared.size());
-  if (launch.options->sanitize && launch.sharedBytes)
-    shadow.reset(launch.threads, launch.sharedBytes, launch.granuleBytes, launch.options->uninitialised);
-  live = launch.threads;
-  for (uint32_t i = 0; i < launch.threads; ++i) {
-    ThreadContext &thread = threads[i];
-    thread = ThreadContext();
-    thread.block = &context;
-    thread.id[0] = i % launch.shape[0];
-    thread.id[1] = i / launch.shape[0] % launch.shape[1];
-    thread.id[2] = i / launch.shape[0] / launch.shape[1];
-    thread.linear = i;
-    thread.lane = i % warpSize;
-    thread.warp = i / warpSize;
-    thread.local = local.data() + (launch.canWait ? launch.localBytes * i : 0);
-    thread.localBytes = launch.localBytes;
+  if (sanitizes())
+    shadow.reset(static_cast<uint32_t>(threads.size()), sharedStride * launch.clusterBlocks,
+                 launch.granuleBytes, launch.options->uninitialised);
+  liveThreads = launch.threads * launch.clusterBlocks;
+  for (BlockContext &context : contexts) {
+    uint32_t block = firstBlock + context.clusterRank;
+    context.cluster = index;
+    context.block[0] = block % launch.blocks[0];
+    context.block[1] = block / launch.blocks[0] % launch.blocks[1];
+    context.block[2] = block / launch.blocks[0] / launch.blocks[1];
+    live[context.clusterRank] = launch.threads;
+    for (uint32_t i = 0; i < threadStride; ++i) {
+      uint32_t linear = context.clusterRank * threadStride + i;
+      ThreadContext &thread = threads[linear];
+      thread = ThreadContext();
+      thread.block = &context;
+      thread.id[0] = i % launch.shape[0];
+      thread.id[1] = i / launch.shape[0] % launch.shape[1];
+      thread.id[2] = i / launch.shape[0] / launch.shape[1];
+      thread.linear = linear;
+      thread.lane = i % warpSize;
+      thread.warp = i / warpSize;
+      thread.runWarp = linear / warpSize;
+      thread.local = local.data() + (launch.canWait ? launch.localBytes * linear : 0);
+      thread.localBytes = launch.localBytes;
+    }
   }
   for (uint32_t i = 0; i < warps.size(); ++i) {
-    uint32_t lanes = lanesOf(launch.threads, i);
+    uint32_t lanes = lanesOf(launch.threads, i % (threadStride / warpSize));
     warps[i].ready = lanes;
     warps[i].gone = ~lanes;
     warps[i].parked = 0;
@@ -99,6 +122,11 @@ void BlockRun::start(uint32_t index) {
   }
   for (Barrier &barrier : barriers)
     barrier = Barrier();
+  asynchronous.reset(*launch.options, index);
+  mbarriers.clear();
+  waitingOnMbarriers = fruitlessWaits = 0;
+  clusterBarrier = ClusterBarrier();
+  clusterBarrier.phaseOf.resize(threads.size());
 }
 
 bool BlockRun::run(uint32_t index, RunCounters &counters) {
@@ -109,12 +137,13 @@ bool BlockRun::run(uint32_t index, RunCounters &counters) {
     for (ThreadContext &thread : threads)
       thread.stackPointer = stacks.prepare(thread.linear, &BlockRun::enter, &thread);
     quernSwitchFibre(&mainStack, next(warpOrder[0], false)->stackPointer);
-    if (current.kind == Fault::None && live != 0) {
+    if (current.kind == Fault::None && liveThreads != 0) {
       current.kind = Fault::Deadlock;
-      for (uint32_t i = 0; i < launch.threads; ++i)
-        if (threads[i].waiting.what != Waiting::Nothing) {
-          current.thread = i;
-          current.site = threads[i].waiting.site;
+      for (const ThreadContext &thread : threads)
+        if (thread.waiting.what != Waiting::Nothing) {
+          current.block = blockIndexOf(&thread);
+          current.thread = thread.linear % threadStride;
+          current.site = thread.waiting.site;
           break;
         }
       current.waiters = describeWaiters();
@@ -122,7 +151,7 @@ bool BlockRun::run(uint32_t index, RunCounters &counters) {
   }
   for (uint32_t i = 0; i < warps.size(); ++i) {
     uint64_t longest = 0;
-    for (uint32_t j = i * warpSize; j < std::min(launch.threads, (i + 1) * warpSize); ++j) {
+    for (uint32_t j = i * warpSize; j < (i + 1) * warpSize; ++j) {
       const ThreadCounts &counts = threads[j].counts;
       longest = std::max(longest, counts.instructions);
       counters.threadInstructions += counts.instructions;
@@ -138,10 +167,11 @@ bool BlockRun::run(uint32_t index, RunCounters &counters) {
 }
 
 void BlockRun::runOneByOne() {
+  // The blocks one after the other, each in the order of its warps.
   for (uint32_t place = 0; place < warps.size(); ++place)
     for (uint32_t i = 0; i < warpSize; ++i) {
       uint32_t index = warpOrder[place] * warpSize + (i + firstLane) % warpSize;
-      if (index >= launch.threads)
+      if (index % threadStride >= launch.threads)
         continue;
       void *stack = stacks.prepare(0, &BlockRun::enter, &threads[index]);
       quernSwitchFibre(&mainStack, stack);
@@ -162,8 +192,12 @@ void BlockRun::enter(void *argument) {
 }
 
 void BlockRun::finish(ThreadContext *thread) {
-  --live;
-  Warp &warp = warps[thread->warp];
+  checkLeftovers(thread);
+  if (clusterBarrier.phaseOf[thread->linear] == 1 + clusterBarrier.phase)
+    --clusterBarrier.arrived; // it is counted neither among those that arrive nor among those that live
+  --liveThreads;
+  --live[thread->block->clusterRank];
+  Warp &warp = warps[thread->runWarp];
   uint32_t bit = 1u << thread->lane;
   warp.ready &= ~bit;
   warp.gone |= bit;
@@ -173,8 +207,9 @@ void BlockRun::finish(ThreadContext *thread) {
     for (size_t i = 0; i < warp.pending.size();)
       if (!completePending(warp, i))
         ++i;
-    checkBarriers();
-    if (ThreadContext *other = next(thread->warp, false))
+    checkBarriers(*thread->block);
+    checkCluster();
+    if (ThreadContext *other = next(thread->runWarp, false))
       quernSwitchFibre(&thread->stackPointer, other->stackPointer);
   }
   quernSwitchFibre(&thread->stackPointer, mainStack);
@@ -182,13 +217,13 @@ void BlockRun::finish(ThreadContext *thread) {
 }
 
 void BlockRun::fail(ThreadContext *thread, const Fault &fault) {
-  current.kind = fault.kind;
-  current.thread = thread->linear;
-  current.site = fault.site;
-  current.address = fault.address;
-  current.bytes = fault.bytes;
-  current.other = fault.other;
-  current.text = fault.text;
+  current = fault;
+  current.block = blockIndexOf(thread);
+  current.thread = thread->linear % threadStride;
+  if (!fault.other.isAgent && fault.other.thread < threads.size()) {
+    current.otherBlock = blockIndexOf(&threads[fault.other.thread]);
+    current.other.thread = fault.other.thread % threadStride;
+  }
   quernSwitchFibre(&thread->stackPointer, mainStack);
   __builtin_unreachable();
 }
@@ -213,15 +248,17 @@ void BlockRun::fail(ThreadContext *thread, const Fault &fault) {
 ThreadContext *BlockRun::next(uint32_t warp, bool leaveWarp) {
   uint32_t count = static_cast<uint32_t>(warps.size());
   uint32_t place = warpPlace[warp] + leaveWarp;
-  for (uint32_t i = 0; i < count; ++i, ++place) {
-    uint32_t index = warpOrder[place % count];
-    Warp &at = warps[index];
-    if (at.ready == 0 && at.parked != 0)
-      releaseParked(index);
-    if (at.ready == 0)
-      continue;
-    return pick(index);
-  }
+  do {
+    for (uint32_t i = 0; i < count; ++i) {
+      uint32_t index = warpOrder[(place + i) % count];
+      Warp &at = warps[index];
+      if (at.ready == 0 && at.parked != 0)
+        releaseParked(index);
+      if (at.ready == 0)
+        continue;
+      return pick(index);
+    }
+  } while (letTimePass());
   return nullptr;
 }
 
@@ -236,9 +273,9 @@ void BlockRun::block(ThreadContext *thread, Waiting::What what, uint32_t site, u
   waiting.what = what;
   waiting.site = site;
   waiting.detail = detail;
-  Warp &warp = warps[thread->warp];
+  Warp &warp = warps[thread->runWarp];
   warp.ready &= ~(1u << thread->lane);
-  switchTo(thread, warp.ready ? pick(thread->warp) : next(thread->warp, false));
+  switchTo(thread, warp.ready ? pick(thread->runWarp) : next(thread->runWarp, false));
   waiting.what = Waiting::Nothing;
 }
 
@@ -247,14 +284,15 @@ void BlockRun::tick(ThreadContext *thread, uint32_t site, uint64_t steps) {
   if (thread->counts.instructions + steps > limit)
     failAt(thread, site, Fault::StepLimit, "");
   // When a block before this one has failed, this one need not end. Its own result is not looked at.
-  if (launch.lowestFault && launch.lowestFault->load(std::memory_order_relaxed) < blockIndex)
+  if (launch.lowestFault && launch.lowestFault->load(std::memory_order_relaxed) < contexts[0].cluster)
     failAt(thread, site, Fault::Stopped, "");
   if (!launch.canWait)
     return;
   // Another warp goes on, and in this warp another lane is the next one: a thread that spins must not starve
   // the one it waits for.
-  warps[thread->warp].cursor = (thread->lane + 1) % warpSize;
-  switchTo(thread, next(thread->warp, true));
+  warps[thread->runWarp].cursor = (thread->lane + 1) % warpSize;
+  asynchronous.applyAny();
+  switchTo(thread, next(thread->runWarp, true));
 }
 
 //===----------------------------------------------------------------------===//
@@ -263,13 +301,14 @@ void BlockRun::tick(ThreadContext *thread, uint32_t site, uint64_t steps) {
 
 void BlockRun::barrier(ThreadContext *thread, uint32_t site, uint32_t id, uint32_t count, BarrierOp op,
                        bool aligned, uint32_t &value) {
-  if (id >= barriers.size())
+  if (id >= barriersOfBlock)
     failAt(thread, site, Fault::BadOperand, "the barrier number is above 15");
   if (count % warpSize != 0)
     failAt(thread, site, Fault::BadOperand,
            "the thread count of the barrier is not a multiple of the warp size");
-  Barrier &barrier = barriers[id];
+  Barrier &barrier = barriers[thread->block->clusterRank * barriersOfBlock + id];
   if (barrier.arrived == 0) {
+    barrier.rank = thread->block->clusterRank;
     barrier.expected = count;
     barrier.site = site;
     barrier.op = op == BarrierOp::Arrive ? BarrierOp::Sync : op;
@@ -282,7 +321,7 @@ void BlockRun::barrier(ThreadContext *thread, uint32_t site, uint32_t id, uint32
   barrier.sum += holds;
   if (op == BarrierOp::Arrive) {
     barrier.arriveOnly = true;
-    if (launch.options->sanitize && launch.sharedBytes)
+    if (sanitizes())
       shadow.release(thread->linear, barrier.released);
     if (barrier.arrived == barrier.expected)
       completeBarrier(barrier);
@@ -291,7 +330,7 @@ void BlockRun::barrier(ThreadContext *thread, uint32_t site, uint32_t id, uint32
   thread->waiting.aligned = aligned;
   thread->waiting.site = site;
   barrier.waiting.push_back(thread->linear);
-  if (barrier.arrived == (barrier.expected ? barrier.expected : live))
+  if (barrier.arrived == (barrier.expected ? barrier.expected : live[barrier.rank]))
     completeBarrier(barrier);
   else
     block(thread, Waiting::Barrier, site, id);
@@ -314,8 +353,8 @@ void BlockRun::completeBarrier(Barrier &barrier) {
       failAt(&threads[b], second.site, Fault::Divergence,
              "threads of one warp wait at different aligned barriers", {Conflict::WriteRead, a, first.site});
   }
-  if (launch.options->sanitize && launch.sharedBytes) {
-    if (!barrier.arriveOnly && barrier.waiting.size() == live)
+  if (sanitizes()) {
+    if (!barrier.arriveOnly && barrier.waiting.size() == liveThreads)
       shadow.meetAll();
     else
       shadow.meet(barrier.waiting, barrier.released);
@@ -331,11 +370,13 @@ void BlockRun::completeBarrier(Barrier &barrier) {
   barrier.released.clear();
 }
 
-/// A thread has exited: barriers of the whole block may be complete now.
-void BlockRun::checkBarriers() {
-  for (Barrier &barrier : barriers)
-    if (barrier.arrived != 0 && barrier.expected == 0 && barrier.arrived == live)
+/// A thread has exited: barriers of its whole block may be complete now.
+void BlockRun::checkBarriers(const BlockContext &block) {
+  for (uint32_t i = 0; i < barriersOfBlock; ++i) {
+    Barrier &barrier = barriers[block.clusterRank * barriersOfBlock + i];
+    if (barrier.arrived != 0 && barrier.expected == 0 && barrier.arrived == live[barrier.rank])
       completeBarrier(barrier);
+  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -348,7 +389,7 @@ bool BlockRun::completePending(Warp &warp, size_t index) {
     return false;
   uint32_t firstThread = static_cast<uint32_t>(&warp - warps.data()) * warpSize;
   if (!pending.what) {
-    if (launch.options->sanitize && launch.sharedBytes) {
+    if (sanitizes()) {
       uint32_t who[warpSize], count = 0;
       for (uint32_t rest = pending.arrived; rest; rest &= rest - 1)
         who[count++] = firstThread + static_cast<uint32_t>(std::countr_zero(rest));
@@ -364,7 +405,7 @@ bool BlockRun::completePending(Warp &warp, size_t index) {
 
 void BlockRun::collective(ThreadContext *thread, uint32_t site, uint32_t mask, Collective what,
                           void *arguments) {
-  Warp &warp = warps[thread->warp];
+  Warp &warp = warps[thread->runWarp];
   uint32_t bit = 1u << thread->lane;
   if (!(mask & bit))
     failAt(thread, site, Fault::Divergence, "the executing thread is not in its member mask");
@@ -391,7 +432,7 @@ void BlockRun::warpBarrier(ThreadContext *thread, uint32_t site, uint32_t mask) 
 uint32_t BlockRun::activeMask(ThreadContext *thread, uint32_t site) {
   if (!launch.canWait)
     return 1u << thread->lane;
-  warps[thread->warp].parked |= 1u << thread->lane;
+  warps[thread->runWarp].parked |= 1u << thread->lane;
   block(thread, Waiting::Active, site, 0);
   return thread->waiting.value;
 }
@@ -413,14 +454,20 @@ void BlockRun::releaseParked(uint32_t index) {
 
 /// Groups the waiting threads: "threads 0-31, 40 wait at @7@". The caller puts the text of site 7 for "@7@".
 std::string BlockRun::describeWaiters() const {
-  std::map<std::pair<uint32_t, uint32_t>, std::vector<uint32_t>> groups;
-  for (uint32_t i = 0; i < launch.threads; ++i)
-    if (const Waiting &waiting = threads[i].waiting; waiting.what != Waiting::Nothing)
-      groups[{waiting.site, waiting.detail}].push_back(i);
+  std::map<std::tuple<uint32_t, uint32_t, uint32_t>, std::vector<uint32_t>> groups;
+  for (const ThreadContext &thread : threads)
+    if (const Waiting &waiting = thread.waiting; waiting.what != Waiting::Nothing)
+      groups[{thread.block->clusterRank, waiting.site, waiting.detail}].push_back(thread.linear);
   std::string text;
-  for (const auto &[where, who] : groups) {
+  for (const auto &[where, linear] : groups) {
+    const Waiting &waiting = threads[linear[0]].waiting;
+    std::vector<uint32_t> who;
+    for (uint32_t index : linear)
+      who.push_back(index % threadStride);
     if (!text.empty())
       text += "; ";
+    if (launch.clusterBlocks > 1)
+      text += "in block " + std::to_string(blockIndexOf(&threads[linear[0]])) + " ";
     text += who.size() == 1 ? "thread " : "threads ";
     for (size_t i = 0; i < who.size();) {
       size_t end = i;
@@ -432,11 +479,13 @@ std::string BlockRun::describeWaiters() const {
       i = end + 1;
     }
     text += who.size() == 1 ? " waits at @" : " wait at @";
-    text += std::to_string(where.first) + "@";
+    text += std::to_string(waiting.site) + "@";
+    if (waiting.what == Waiting::Mbarrier)
+      text += describeMbarrier(waiting.detail);
   }
-  uint32_t exited = launch.threads - live;
+  uint32_t all = launch.threads * launch.clusterBlocks, exited = all - liveThreads;
   if (exited)
-    text += "; " + std::to_string(exited) + " of " + std::to_string(launch.threads) + " threads have exited";
+    text += "; " + std::to_string(exited) + " of " + std::to_string(all) + " threads have exited";
   return text;
 }
 

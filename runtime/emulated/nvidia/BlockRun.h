@@ -1,10 +1,15 @@
-//===- BlockRun.h - Runs the threads of one block -------------------------===//
+//===- BlockRun.h - Runs the threads of one block, or of one cluster ------===//
 //
-// One host thread runs one block at a time: its GPU threads are fibres, and a fibre runs until it has to
-// wait. Only three things wait: a block barrier (PTX ISA 9.7.13, "bar", "barrier"), a collective of a warp
-// ("shfl.sync" and its like, which wait for all non-exited threads of their member mask), and `activemask`,
-// which stands still until the warp has nothing else to do and then answers the threads that are with it.
-// When nothing can run and threads are left, that is a deadlock, and the fault says who waits where.
+// One host thread runs one block, or all blocks of one cluster, at a time: the GPU threads are fibres, and a
+// fibre runs until it has to wait. Waiting are a block barrier (PTX ISA 9.7.13, "bar", "barrier"), a cluster
+// barrier, a wait on an mbarrier, a collective of a warp ("shfl.sync" and its like, which wait for all
+// non-exited threads of their member mask), and `activemask`, which stands still until the warp has nothing
+// else to do and then answers the threads that are with it. When nothing can run, asynchronous operations
+// that are under way take effect (AsyncOperations.h); when there is none and threads are left, that is a
+// deadlock, and the fault says who waits for what.
+//
+// Threads are numbered by whole warps, block after block of the cluster: block b of a cluster whose blocks
+// have w warps holds the threads from 32 * w * b on.
 //
 // The seed permutes the order of the warps and the first lane of each; results of a correct kernel do not
 // depend on it. The first fault ends the block.
@@ -14,7 +19,9 @@
 #define QUERN_RUNTIME_EMULATED_NVIDIA_BLOCKRUN_H
 
 #include "runtime/emulated/Machine.h"
+#include "runtime/emulated/nvidia/AsyncOperations.h"
 #include "runtime/emulated/nvidia/Fibre.h"
+#include "runtime/emulated/nvidia/Mbarriers.h"
 #include "runtime/emulated/nvidia/SharedShadow.h"
 #include "runtime/emulated/nvidia/ThreadContext.h"
 
@@ -41,11 +48,15 @@ struct Fault {
     Stopped,       ///< a block before this one has failed
     StackDepth,    ///< calls are nested too deeply, or local memory is used up
     BadOperand,    ///< |text|: an operand has a value that the instruction does not allow
+    Asynchronous, ///< |text|: an asynchronous operation is used against its rules; |other| where there is one
   };
   Kind kind = None;
-  uint32_t thread = 0, site = 0;
+  bool isAgent = false;          ///< an asynchronous operation that the thread has started is at fault
+  uint32_t block = 0;            ///< of the grid
+  uint32_t thread = 0, site = 0; ///< of the block
+  uint32_t otherBlock = 0;       ///< of |other|
   uint64_t address = 0, bytes = 0;
-  Conflict other;
+  Conflict other; ///< its thread is one of |otherBlock|
   const char *text = "";
   std::string waiters;
 };
@@ -56,6 +67,9 @@ struct BlockSetup {
   uint32_t threads = 1; ///< one-dimensional launches only: the threads of the block, x major
   uint32_t shape[3] = {1, 1, 1};
   uint32_t blocks[3] = {1, 1, 1};
+  uint32_t clusterBlocks = 1;
+  bool isExplicitCluster = false;
+  bool knowsClusters = false; ///< see ThreadContext.h
   const std::byte *parameters = nullptr;
   uint64_t parameterBytes = 0, sharedBytes = 0, localBytes = 0;
   uint32_t dynamicSharedBytes = 0;
@@ -66,7 +80,7 @@ struct BlockSetup {
   const GlobalMemory *variables = nullptr; ///< .global of the module
   const GlobalMemory *constants = nullptr; ///< .const of the module
   const RunOptions *options = nullptr;
-  const std::atomic<uint32_t> *lowestFault = nullptr; ///< the lowest block that has failed so far
+  const std::atomic<uint32_t> *lowestFault = nullptr; ///< the lowest cluster that has failed so far
 };
 
 class BlockRun {
@@ -77,7 +91,7 @@ public:
 
   /// Makes room for the blocks of one launch. False when the host has no memory for them.
   bool prepare(const BlockSetup &setup);
-  /// Runs block |index| to its end; adds to |counters|. A fault is left in `fault()`.
+  /// Runs cluster |index| to its end; adds to |counters|. A fault is left in `fault()`.
   bool run(uint32_t index, RunCounters &counters);
   const Fault &fault() const { return current; }
 
@@ -96,13 +110,51 @@ public:
 
   const BlockSetup &setup() const { return launch; }
   SharedShadow &sharedShadow() { return shadow; }
-  std::byte *sharedMemory() { return shared.data() + sharedPadding; }
+  bool sanitizes() const { return launch.options->sanitize && launch.sharedBytes; }
+  AsyncOperations &operations() { return asynchronous; }
+  /// The block of the cluster that a shared address names; null where there is none.
+  BlockContext *blockOf(const ThreadContext *thread, uint64_t address);
+  /// True once all threads of the block have exited.
+  bool hasEnded(const BlockContext &block) const { return live[block.clusterRank] == 0; }
+  /// The place of a shared address in the shadow.
+  uint64_t shadowOffset(const BlockContext &block, uint64_t address) const {
+    return block.clusterRank * sharedStride + (address - block.sharedOrigin);
+  }
+  ThreadContext *threadAt(uint32_t linear) { return &threads[linear]; }
+  uint32_t blockIndexOf(const ThreadContext *thread) const { return firstBlock + thread->block->clusterRank; }
+
+  // Mbarriers (MbarrierRun.cpp). |address| is a shared address that any block of the cluster may use.
+
+  void initMbarrier(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t count);
+  void invalidateMbarrier(ThreadContext *thread, uint32_t site, uint64_t address);
+  /// The mbarrier at |address|; a fault where there is none.
+  Mbarrier &mbarrierAt(ThreadContext *thread, uint32_t site, uint64_t address, uint64_t &key);
+  struct Arrival {
+    uint32_t count = 1, expectBytes = 0;
+    bool arrives = true, drops = false, expects = false, completes = true, releases = true;
+  };
+  uint64_t arriveMbarrier(ThreadContext *thread, uint32_t site, uint64_t address, const Arrival &arrival);
+  /// Waits until the phase has ended, or some time; true if it has.
+  bool waitMbarrier(ThreadContext *thread, uint32_t site, uint64_t address, uint64_t stateOrParity,
+                    bool isParity, bool acquires);
+  /// An operation that will signal the mbarrier: its agent and the clock that its end has.
+  struct Signal {
+    uint64_t key = 0;
+    uint32_t agent = 0, clock = 0;
+  };
+  Signal expectSignal(ThreadContext *thread, uint32_t site, uint64_t address);
+  /// The operation has ended with |bytes|, or with |arrivals|.
+  void signal(uint64_t key, uint32_t site, uint32_t bytes, uint32_t arrivals);
+  void clusterArrive(ThreadContext *thread, uint32_t site, bool releases);
+  void clusterWait(ThreadContext *thread, uint32_t site, bool acquires);
+  [[noreturn]] void failAt(ThreadContext *thread, uint32_t site, Fault::Kind kind, const char *text,
+                           Conflict other = {});
 
 private:
   static constexpr size_t sharedPadding = 128;
 
   struct Barrier {
-    uint32_t arrived = 0, expected = 0, site = 0;
+    uint32_t arrived = 0, expected = 0, site = 0, rank = 0;
     bool counted = false, arriveOnly = false;
     BarrierOp op = BarrierOp::Sync;
     uint32_t sum = 0;
@@ -124,8 +176,6 @@ private:
   [[noreturn]] void finish(ThreadContext *thread);
   void runOneByOne();
   void block(ThreadContext *thread, Waiting::What what, uint32_t site, uint32_t detail);
-  [[noreturn]] void failAt(ThreadContext *thread, uint32_t site, Fault::Kind kind, const char *text,
-                           Conflict other = {});
   ThreadContext *pick(uint32_t warp) {
     const Warp &at = warps[warp];
     auto lane = static_cast<uint32_t>(std::countr_zero(std::rotr(at.ready, static_cast<int>(at.cursor))));
@@ -136,13 +186,22 @@ private:
   void releaseParked(uint32_t warp);
   void wake(uint32_t thread) { warps[thread / warpSize].ready |= 1u << (thread % warpSize); }
   void completeBarrier(Barrier &barrier);
-  void checkBarriers();
+  void checkBarriers(const BlockContext &block);
+  /// Nothing can run: lets an asynchronous operation end, or a wait on an mbarrier; false where there is
+  /// none.
+  bool letTimePass();
+  void checkPhase(uint64_t key, Mbarrier &mbarrier, uint32_t site);
+  void checkCluster();
+  void checkLeftovers(ThreadContext *thread);
   bool completePending(Warp &warp, size_t index);
   std::string describeWaiters() const;
+  std::string describeMbarrier(uint32_t key) const;
   void start(uint32_t index);
 
   BlockSetup launch;
-  BlockContext context;
+  std::vector<BlockContext> contexts; ///< the blocks of the cluster
+  uint32_t threadStride = 0;          ///< threads of a block, rounded up to whole warps
+  uint64_t sharedStride = 0; ///< bytes from one block's shared memory to the next's, in the shadow too
   FibreStacks stacks;
   SharedShadow shadow;
   std::vector<ThreadContext> threads;
@@ -152,9 +211,19 @@ private:
   std::vector<Barrier> barriers;
   std::vector<std::byte> shared, local;
   std::vector<SiteCache> caches;
-  uint32_t live = 0;
+  std::vector<uint32_t> live; ///< by block of the cluster
+  uint32_t liveThreads = 0;
   uint64_t barrierCount = 0;
-  uint32_t blockIndex = 0;
+  uint32_t firstBlock = 0; ///< of the cluster
+  AsyncOperations asynchronous;
+  Mbarriers mbarriers;
+  uint32_t waitingOnMbarriers = 0, fruitlessWaits = 0;
+  struct ClusterBarrier {
+    uint32_t arrived = 0, phase = 0;
+    std::vector<uint32_t> phaseOf;           ///< by thread: 1 + the phase that it has arrived in, 0: none
+    std::vector<uint32_t> waiting;           ///< threads
+    std::vector<uint32_t> joined, completed; ///< rows of the shadow
+  } clusterBarrier;
   void *mainStack = nullptr;
   Fault current;
 };

@@ -19,10 +19,12 @@ struct DeviceCall {
 };
 
 /// Every function that translated code may call: memory and faults (DeviceCallsMemory.cpp), what waits
-/// (DeviceCallsWarp.cpp), arithmetic (Arithmetic.cpp).
+/// (DeviceCallsWarp.cpp), arithmetic (Arithmetic.cpp), mbarriers, clusters and fences
+/// (DeviceCallsMbarrier.cpp).
 std::span<const DeviceCall> memoryCalls();
 std::span<const DeviceCall> warpCalls();
 std::span<const DeviceCall> arithmeticCalls();
+std::span<const DeviceCall> mbarrierCalls();
 
 /// Operations of `quernShuffle` and `quernVote`; numbers are shared with the translator.
 enum class ShuffleMode : uint32_t { Up, Down, Butterfly, Index };
@@ -40,8 +42,25 @@ enum class ReduxOp : uint32_t {
   MaxFloat
 };
 
+/// Flags of `quernMbarrierArrive` and `quernMbarrierWait`.
+enum MbarrierFlags : uint32_t {
+  MbarrierArrives = 1,
+  MbarrierDrops = 2,
+  MbarrierExpects = 4,
+  MbarrierCompletes = 8, ///< mbarrier.complete_tx
+  MbarrierNoComplete = 16,
+  MbarrierOrders = 32,  ///< releases, or acquires
+  MbarrierCluster = 64, ///< any block of the cluster
+  MbarrierParity = 128,
+};
+
 /// Flags of an access.
-enum AccessFlags : uint32_t { AccessWrite = 1, AccessStrong = 2, AccessAtomic = 4 };
+enum AccessFlags : uint32_t {
+  AccessWrite = 1,
+  AccessStrong = 2,
+  AccessAtomic = 4,
+  AccessCluster = 8, ///< any block of the cluster
+};
 
 } // namespace quern::runtime::emulated::nvidia
 

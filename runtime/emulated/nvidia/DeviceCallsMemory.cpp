@@ -27,23 +27,34 @@ namespace {
 /// Checks an access to shared memory and notes it. |stored|: what will be written, or null.
 std::byte *sharedAccess(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes,
                         uint32_t flags, const void *stored) {
-  BlockContext &block = *thread->block;
-  if (address > block.sharedBytes || bytes > block.sharedBytes - address)
+  BlockContext *found = thread->block;
+  BlockRun &run = *found->run;
+  if (flags & AccessCluster) {
+    found = run.blockOf(thread, address);
+    if (!found)
+      failAt(thread, site, Fault::OutOfBounds, address, bytes, "shared::cluster");
+    if (found != thread->block && run.hasEnded(*found))
+      failAt(thread, site, Fault::OutOfBounds, address, bytes,
+             "shared memory of a block that has ended, at shared::cluster");
+  }
+  BlockContext &block = *found;
+  uint64_t offset = address - block.sharedOrigin;
+  if (offset > block.sharedBytes || bytes > block.sharedBytes - offset)
     failAt(thread, site, Fault::OutOfBounds, address, bytes, "shared");
   if (address & (bytes - 1))
     failAt(thread, site, Fault::Misaligned, address, bytes, "shared");
-  std::byte *place = block.shared + address;
-  BlockRun &run = *block.run;
+  std::byte *place = block.shared + offset;
   if (!run.setup().options->sanitize)
     return place;
   SharedShadow &shadow = run.sharedShadow();
   bool strong = flags & AccessStrong;
   Conflict conflict;
+  uint64_t where = run.shadowOffset(block, address);
   if (flags & AccessWrite) {
     bool same = stored && std::memcmp(stored, place, bytes) == 0;
-    conflict = shadow.write(thread->linear, site, address, bytes, strong, same);
+    conflict = shadow.write(thread->linear, site, where, bytes, strong, same);
   } else {
-    conflict = shadow.read(thread->linear, site, address, bytes, strong);
+    conflict = shadow.read(thread->linear, site, where, bytes, strong);
   }
   if (conflict.kind != Conflict::None) {
     Fault fault;
@@ -68,7 +79,7 @@ static void *quernResolve(ThreadContext *thread, uint32_t site, uint64_t address
   BlockRun &run = *block.run;
   const BlockSetup &setup = run.setup();
   if (isGeneric && address - sharedWindow < windowBytes)
-    return sharedAccess(thread, site, address - sharedWindow, bytes, flags, nullptr);
+    return sharedAccess(thread, site, address - sharedWindow, bytes, flags | AccessCluster, nullptr);
   bool misaligned = (address & (bytes - 1)) && (setup.options->sanitize || (flags & AccessAtomic));
   if (isGeneric && address - localWindow < windowBytes) {
     uint64_t offset = address - localWindow;
@@ -107,7 +118,8 @@ static void *quernSharedAccess(ThreadContext *thread, uint32_t site, uint64_t ad
 }
 
 static void quernSharedFault(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes) {
-  bool inside = address <= thread->block->sharedBytes && bytes <= thread->block->sharedBytes - address;
+  uint64_t offset = address - thread->block->sharedOrigin;
+  bool inside = offset <= thread->block->sharedBytes && bytes <= thread->block->sharedBytes - offset;
   failAt(thread, site, inside ? Fault::Misaligned : Fault::OutOfBounds, address, bytes, "shared");
 }
 

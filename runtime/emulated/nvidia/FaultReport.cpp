@@ -22,8 +22,9 @@ std::string placeOf(const KernelImage &image, uint32_t site) {
 
 } // namespace
 
-Status report(const Fault &fault, uint32_t block, const KernelImage &image, std::vector<Finding> &findings) {
+Status report(const Fault &fault, const KernelImage &image, std::vector<Finding> &findings) {
   Finding finding;
+  uint32_t block = fault.block;
   finding.kernel = image.kernel->name;
   finding.block = block;
   finding.thread = fault.thread;
@@ -33,6 +34,11 @@ Status report(const Fault &fault, uint32_t block, const KernelImage &image, std:
     std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
     return std::string(text);
   };
+  std::string otherSide = "thread " + std::to_string(fault.other.thread);
+  if (fault.other.isAgent)
+    otherSide = "an asynchronous operation";
+  else if (fault.otherBlock != fault.block)
+    otherSide += " of block " + std::to_string(fault.otherBlock);
   std::string id, sentence,
       access = std::to_string(fault.bytes) + " bytes at " + fault.text + " address " + hex(fault.address);
   Exit exit = Exit::Unexpected;
@@ -53,10 +59,9 @@ Status report(const Fault &fault, uint32_t block, const KernelImage &image, std:
     finding.kind = "race";
     id = "E-EMULATED-RACE";
     sentence = "two threads access the same shared memory without an order";
-    finding.detail = std::to_string(fault.bytes) + " bytes at shared address " + hex(fault.address) +
-                     ": thread " + std::to_string(fault.thread) +
-                     (fault.other.kind == Conflict::WriteRead ? " reads" : " writes") + ", thread " +
-                     std::to_string(fault.other.thread) +
+    finding.detail = std::to_string(fault.bytes) + " bytes at shared address " + hex(fault.address) + ": " +
+                     (fault.isAgent ? "the operation" : "thread " + std::to_string(fault.thread)) +
+                     (fault.other.kind == Conflict::WriteRead ? " reads, " : " writes, ") + otherSide +
                      (fault.other.kind == Conflict::ReadWrite ? " reads" : " writes") + " in " +
                      placeOf(image, fault.other.site);
     break;
@@ -110,6 +115,13 @@ Status report(const Fault &fault, uint32_t block, const KernelImage &image, std:
     finding.kind = "stack";
     id = "E-EMULATED-STACK";
     sentence = "calls are nested too deeply or local memory is used up";
+    break;
+  case Fault::Asynchronous:
+    finding.kind = "asynchronous";
+    id = "E-EMULATED-ASYNC";
+    sentence = fault.text;
+    if (fault.other.kind != Conflict::None)
+      finding.detail = "the other side is " + otherSide + " in " + placeOf(image, fault.other.site);
     break;
   case Fault::BadOperand:
     finding.kind = "operand";

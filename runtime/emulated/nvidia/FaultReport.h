@@ -7,9 +7,9 @@
 
 namespace quern::runtime::emulated::nvidia {
 
-/// The error for a fault in |block|, with kernel, block, thread, instruction and place. A fault of the
+/// The error for a fault, with kernel, block, thread, instruction and place. A fault of the
 /// program is also added to |findings|; an instruction that is not modelled is none.
-Status report(const Fault &fault, uint32_t block, const KernelImage &image, std::vector<Finding> &findings);
+Status report(const Fault &fault, const KernelImage &image, std::vector<Finding> &findings);
 
 } // namespace quern::runtime::emulated::nvidia
 

@@ -233,12 +233,6 @@ TEST(Finding, TheLowestBlockIsReported) {
     }
 }
 
-TEST(Finding, ClustersAreRefused) {
-  Gpu gpu("nvidia:sm_90a");
-  std::string text = ptxHead("sm_90a") + ".visible .entry k() .reqnctapercluster 2, 1, 1 { ret; }";
-  EXPECT_EQ(gpu.run(text, LaunchShape{}, {}).id(), "E-EMULATED-NOT-MODELLED");
-}
-
 TEST(Finding, SourceLinesAreNamed) {
   Outcome outcome =
       run(".loc 1 42 3\nst.global.u32 [%d1+1024], 1;", 1, {}, 1, ".file 1 \"kernels/norm/tile.mlir\"\n");

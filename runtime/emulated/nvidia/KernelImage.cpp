@@ -78,6 +78,8 @@ private:
       if (const Function *callee = image.module->find(operand.name);
           callee && callee->isDefined && !callee->isEntry)
         reach(callee);
+    } else if (operand.kind == Operand::Special) {
+      image.knowsClusters |= operand.name.find("cluster") != std::string::npos;
     } else if (operand.kind == Operand::Global) {
       const Variable &variable = image.module->variables[operand.index];
       if (variable.space == Space::Shared)
@@ -101,14 +103,18 @@ private:
   }
 
   void classify(const Instruction &instruction) {
-    static constexpr std::array<std::string_view, 9> waiting = {
-        "bar", "barrier", "shfl", "vote", "match", "redux", "elect", "activemask", "nanosleep"};
+    static constexpr std::array<std::string_view, 13> waiting = {
+        "bar",        "barrier",   "shfl",     "vote",  "match",   "redux", "elect",
+        "activemask", "nanosleep", "mbarrier", "wgmma", "tcgen05", "cp"};
     if (std::find(waiting.begin(), waiting.end(), instruction.opcode) != waiting.end())
       image.canWait = true;
     // A loop that waits for another thread reads with an order or exchanges.
     if (instruction.has("volatile") || instruction.has("acquire") || instruction.has("relaxed") ||
         instruction.has("cas") || instruction.has("exch"))
       image.canWait = true;
+    if (instruction.opcode == "mapa" || instruction.opcode == "getctarank" || instruction.has("cluster") ||
+        instruction.has("shared::cluster") || instruction.has("multicast::cluster"))
+      image.knowsClusters = true;
     bool shared = false;
     unsigned bytes = 16;
     for (const std::string &modifier : instruction.modifiers) {
@@ -138,6 +144,7 @@ KernelImage layOut(const Module &module, const Function &kernel,
   image.module = &module;
   image.kernel = &kernel;
   image.globalAddress = &globalAddress;
+  image.knowsClusters = kernel.clusterBlocks > 1;
   Layout(image).run();
   return image;
 }

@@ -26,11 +26,13 @@ using namespace nvidia;
 /// Capabilities").
 struct TargetFacts {
   const char *name;
-  uint32_t sharedBytes; ///< largest shared memory of one block, opted in
+  uint32_t sharedBytes;   ///< largest shared memory of one block, opted in
+  uint32_t clusterBlocks; ///< largest cluster that every device has, 0: none
 };
-constexpr TargetFacts targets[] = {{"sm_80", 163 * 1024},   {"sm_86", 99 * 1024},   {"sm_89", 99 * 1024},
-                                   {"sm_90", 227 * 1024},   {"sm_90a", 227 * 1024}, {"sm_100", 227 * 1024},
-                                   {"sm_100a", 227 * 1024}, {"sm_120", 99 * 1024},  {"sm_120a", 99 * 1024}};
+constexpr TargetFacts targets[] = {
+    {"sm_80", 163 * 1024, 0},   {"sm_86", 99 * 1024, 0},   {"sm_89", 99 * 1024, 0},
+    {"sm_90", 227 * 1024, 8},   {"sm_90a", 227 * 1024, 8}, {"sm_100", 227 * 1024, 8},
+    {"sm_100a", 227 * 1024, 8}, {"sm_120", 99 * 1024, 8},  {"sm_120a", 99 * 1024, 8}};
 /// Shared memory that code may declare; more must be dynamic.
 constexpr uint64_t maxStaticShared = 48 * 1024;
 
@@ -88,6 +90,7 @@ public:
 
 private:
   Status check(const LaunchShape &shape) const;
+  uint32_t clusterBlocks() const { return std::max(1u, image.kernel->clusterBlocks); }
 
   std::shared_ptr<Workshop> workshop;
   std::shared_ptr<LoadedModule> loaded;
@@ -112,6 +115,15 @@ Status NvidiaProgram::check(const LaunchShape &shape) const {
   if (kernel.maximumThreads && shape.threads > kernel.maximumThreads)
     return error("it is compiled for at most " + std::to_string(kernel.maximumThreads) +
                  " threads a block and launched with " + std::to_string(shape.threads));
+  uint32_t cluster = clusterBlocks();
+  if (cluster > 1 && workshop->facts.clusterBlocks == 0)
+    return error(std::string(workshop->facts.name) + " has no clusters of blocks");
+  if (cluster > std::max(1u, workshop->facts.clusterBlocks) || !kernel.clusterIsFlat)
+    return error("a cluster has from 1 to " + std::to_string(workshop->facts.clusterBlocks) +
+                 " blocks along x, not " + std::to_string(cluster));
+  if (shape.blocks % cluster != 0)
+    return error(std::to_string(shape.blocks) + " blocks are no whole number of clusters of " +
+                 std::to_string(cluster));
   if (image.staticSharedBytes > maxStaticShared)
     return error("it declares " + std::to_string(image.staticSharedBytes) +
                  " bytes of shared memory; more than 49152 must be dynamic");
@@ -128,10 +140,6 @@ Status NvidiaProgram::run(const LaunchShape &shape, std::span<const Argument> ar
   if (shape.blocks == 0)
     return Status::success();
   QUERN_RETURN_IF_ERROR(check(shape));
-  if (image.kernel->clusterBlocks > 1)
-    return Status::error(Exit::Unsupported, "E-EMULATED-NOT-MODELLED",
-                         "kernel `" + image.kernel->name + "` wants clusters of " +
-                             std::to_string(image.kernel->clusterBlocks) + " blocks, which are not modelled");
   if (!simple || arguments.size() != kinds.size())
     return Status::error(Exit::Unsupported, "E-EMULATED-NOT-MODELLED",
                          "kernel `" + image.kernel->name +
@@ -151,6 +159,9 @@ Status NvidiaProgram::run(const LaunchShape &shape, std::span<const Argument> ar
     for (int i = 0; i < 3; ++i)
       setup.shape[i] = image.kernel->requiredThreads[i];
   setup.blocks[0] = shape.blocks;
+  setup.clusterBlocks = clusterBlocks();
+  setup.isExplicitCluster = image.kernel->clusterBlocks > 0;
+  setup.knowsClusters = image.knowsClusters;
   setup.parameters = parameters.data();
   setup.parameterBytes = image.parameterBytes;
   setup.sharedBytes = image.staticSharedBytes + shape.sharedBytes;
@@ -168,7 +179,7 @@ Status NvidiaProgram::run(const LaunchShape &shape, std::span<const Argument> ar
   // Of several faults the one of the lowest block is reported: blocks below a faulty one run to their end.
   struct Result {
     std::unique_ptr<BlockRun> run;
-    uint32_t block = ~0u;
+    uint32_t cluster = ~0u;
     Fault fault;
     RunCounters counters;
     bool outOfMemory = false;
@@ -188,15 +199,15 @@ Status NvidiaProgram::run(const LaunchShape &shape, std::span<const Argument> ar
       uint32_t lowest = lowestFault;
       while (index < lowest && !lowestFault.compare_exchange_weak(lowest, index)) {
       }
-      if (index < result.block) {
-        result.block = index;
+      if (index < result.cluster) {
+        result.cluster = index;
         result.fault = result.run->fault();
       }
     }
   };
   constexpr uint64_t piecesPerWorker = 8;
-  pool->parallelFor(0, shape.blocks, std::max<uint64_t>(1, shape.blocks / (pool->size() * piecesPerWorker)),
-                    work);
+  uint32_t clusters = shape.blocks / setup.clusterBlocks;
+  pool->parallelFor(0, clusters, std::max<uint64_t>(1, clusters / (pool->size() * piecesPerWorker)), work);
   for (Result &result : results)
     if (result.run)
       workshop->giveBack(std::move(result.run));
@@ -213,10 +224,10 @@ Status NvidiaProgram::run(const LaunchShape &shape, std::span<const Argument> ar
     counters.sharedLoadBytes += result.counters.sharedLoadBytes;
     counters.sharedStoreBytes += result.counters.sharedStoreBytes;
     counters.barriers += result.counters.barriers;
-    if (result.block != ~0u && (!first || result.block < first->block))
+    if (result.cluster != ~0u && (!first || result.cluster < first->cluster))
       first = &result;
   }
-  return first ? report(first->fault, first->block, image, findings) : Status::success();
+  return first ? report(first->fault, image, findings) : Status::success();
 }
 
 class NvidiaMachine : public Machine {

@@ -115,7 +115,8 @@ struct Function {
   std::vector<BranchTable> branchTables;
   uint32_t requiredThreads[3] = {0, 0, 0}; ///< .reqntid, zero where absent
   uint32_t maximumThreads = 0;             ///< product of .maxntid, zero where absent
-  uint32_t clusterBlocks = 1;              ///< product of .reqnctapercluster
+  uint32_t clusterBlocks = 0;              ///< product of .reqnctapercluster, zero where absent
+  bool clusterIsFlat = true;               ///< .reqnctapercluster extends along x alone
 };
 
 struct Module {

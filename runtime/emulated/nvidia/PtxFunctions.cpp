@@ -73,9 +73,11 @@ Status PtxReader::performanceDirective() {
   if (word == ".reqntid")
     for (int i = 0; i < 3; ++i)
       function->requiredThreads[i] = static_cast<uint32_t>(values[i]);
-  if (word == ".reqnctapercluster")
+  if (word == ".reqnctapercluster") {
     function->clusterBlocks =
         static_cast<uint32_t>(std::min<uint64_t>(values[0] * values[1] * values[2], 1 << 20));
+    function->clusterIsFlat = values[1] == 1 && values[2] == 1;
+  }
   if (word == ".maxntid")
     function->maximumThreads =
         static_cast<uint32_t>(std::min<uint64_t>(values[0] * values[1] * values[2], 1 << 20));

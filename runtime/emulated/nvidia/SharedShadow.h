@@ -14,6 +14,13 @@
 // when the first such barrier is seen. Each granule of memory keeps its last writer and its last two readers.
 // Granules are as large as the smallest access of the kernel, so that neighbours never look like conflicts.
 //
+// Asynchronous operations (bulk copies, matrix operations) access memory on behalf of an *agent*, which has a
+// clock like a thread: one agent per mbarrier whose clock counts phases, one per thread or warpgroup that
+// waits for groups. Such an access is checked when it is issued, against what the issuing thread knows, and
+// is over for those who have learned the agent's clock. They go through the async proxy: a write by a plain
+// store must also have been fenced, by the writer or by the issuer (PTX ISA 8.6, proxies; 9.7.13.4,
+// "fence.proxy.async").
+//
 // Two threads that store the same value to the same place without an order are not reported: programs that
 // distribute a value over threads with replication do so, and the result does not depend on the order.
 //
@@ -23,6 +30,7 @@
 
 #include "runtime/emulated/nvidia/ThreadContext.h"
 
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -30,8 +38,9 @@ namespace quern::runtime::emulated::nvidia {
 
 /// The other side of a conflict.
 struct Conflict {
-  enum Kind : uint8_t { None, WriteRead, ReadWrite, WriteWrite, Uninitialised } kind = None;
+  enum Kind : uint8_t { None, WriteRead, ReadWrite, WriteWrite, Uninitialised, Unfenced } kind = None;
   uint32_t thread = 0, site = 0;
+  bool isAgent = false; ///< the other side is an asynchronous operation
 };
 
 class SharedShadow {
@@ -44,10 +53,33 @@ public:
   Conflict read(uint32_t thread, uint32_t site, uint64_t offset, uint32_t bytes, bool strong);
   Conflict write(uint32_t thread, uint32_t site, uint64_t offset, uint32_t bytes, bool strong, bool same);
 
+  /// A clock for asynchronous operations; starts at zero, which everybody knows.
+  uint32_t addAgent();
+  /// An access of an asynchronous operation that |issuer| starts; those who know |clock| of |agent| come
+  /// after.
+  Conflict asyncRead(uint32_t issuer, uint32_t agent, uint32_t clock, uint32_t site, uint64_t offset,
+                     uint64_t bytes);
+  Conflict asyncWrite(uint32_t issuer, uint32_t agent, uint32_t clock, uint32_t site, uint64_t offset,
+                      uint64_t bytes);
+  /// |thread| learns |clock| of |agent|; |row| likewise.
+  void learn(uint32_t thread, uint32_t agent, uint32_t clock);
+  void learn(std::vector<uint32_t> &row, uint32_t agent, uint32_t clock);
+  /// |thread| makes what it knows of visible to the async proxy.
+  void proxyFence(uint32_t thread);
+  /// Has |thread| made what it did so far visible to the async proxy at |clock| or later?
+  bool isFenced(uint32_t thread, uint32_t clock, uint32_t issuer) const;
+  /// Does |thread| come after what |of| did at |clock|?
+  bool isAfter(uint32_t thread, uint32_t of, uint32_t clock) const {
+    return thread == of || clock <= knowledge(thread, of);
+  }
+  uint32_t clockOf(uint32_t thread) const { return clocks[thread]; }
+
   /// Every thread of the block has met every other.
   void meetAll();
   /// What |thread| knows now is added to |row| (made as needed), and its clock advances.
   void release(uint32_t thread, std::vector<uint32_t> &row);
+  /// |thread| learns what |row| holds.
+  void acquire(uint32_t thread, const std::vector<uint32_t> &row);
   /// The threads of |who| have met each other, and know what |released| holds (empty: nothing more).
   void meet(std::span<const uint32_t> who, std::span<const uint32_t> released);
 
@@ -62,20 +94,31 @@ private:
     Access writer, readers[2];
   };
 
-  bool before(const Access &access, uint32_t thread) const {
-    if (access.thread == thread || access.clock <= known[access.thread])
-      return true;
-    return !rows.empty() && access.clock <= rows[size_t(thread) * threads + access.thread];
+  uint32_t knowledge(uint32_t thread, uint32_t of) const {
+    uint32_t clock = of < threads ? known[of] : 0;
+    return rows.empty() ? clock : std::max(clock, rows[size_t(thread) * stride + of]);
   }
+  bool before(const Access &access, uint32_t thread) const {
+    return access.thread == thread || access.clock <= knowledge(thread, access.thread);
+  }
+  Conflict with(Conflict::Kind kind, const Access &access) const {
+    return {kind, access.thread, access.site, access.thread >= threads};
+  }
+  void note(Granule &granule, const Access &reader);
   void needRows();
 
-  uint32_t threads = 0, shift = 0;
+  uint32_t threads = 0, stride = 0, agents = 0, shift = 0;
   bool findUninitialised = false;
   std::vector<Granule> granules;
   std::vector<uint32_t> clocks; ///< by thread
-  std::vector<uint32_t> known;  ///< by thread: the clock that the whole block knows
-  std::vector<uint32_t> rows;   ///< [knower][thread], empty until needed
+  std::vector<uint32_t> known;  ///< by thread: the clock that everybody knows
+  std::vector<uint32_t> rows;   ///< [knower][thread or agent], empty until needed
   std::vector<uint32_t> joined; ///< scratch row
+  struct Fences {
+    std::vector<uint32_t> clocks; ///< of the thread's own proxy fences
+    std::vector<uint32_t> row;    ///< what it knew at the last one, by thread
+  };
+  std::vector<Fences> fences; ///< by thread
 };
 
 } // namespace quern::runtime::emulated::nvidia

@@ -55,6 +55,7 @@ void FunctionTranslator::run() {
   block = threadField(offsetof(ThreadContext, block), builder.getPtrTy());
   sharedBase = blockField(offsetof(BlockContext, shared), builder.getPtrTy());
   sharedBytes = blockField(offsetof(BlockContext, sharedBytes), builder.getInt64Ty());
+  sharedOrigin = blockField(offsetof(BlockContext, sharedOrigin), builder.getInt64Ty());
   parameters = blockField(offsetof(BlockContext, parameters), builder.getPtrTy());
   caches = blockField(offsetof(BlockContext, caches), builder.getPtrTy());
   localBase = threadField(offsetof(ThreadContext, local), builder.getPtrTy());
@@ -316,20 +317,27 @@ FunctionTranslator::Value *FunctionTranslator::toInteger(Value *value) {
 
 void FunctionTranslator::storeFloat(const Operand &to, Value *value) { store(to, toInteger(value)); }
 
-/// PTX ISA 10, special registers. A launch here is one grid of clusters of one block.
+/// PTX ISA 10, special registers. Grids and clusters are one-dimensional.
 FunctionTranslator::Value *FunctionTranslator::special(const std::string &name, unsigned bits) {
   static const llvm::StringMap<int> constants = {{"%smid", 0},
                                                  {"%gridid", 0},
                                                  {"%nsmid", 1},
-                                                 {"%cluster_ctaid.x", 0},
                                                  {"%cluster_ctaid.y", 0},
                                                  {"%cluster_ctaid.z", 0},
-                                                 {"%cluster_ctarank", 0},
-                                                 {"%cluster_nctaid.x", 1},
                                                  {"%cluster_nctaid.y", 1},
                                                  {"%cluster_nctaid.z", 1},
-                                                 {"%cluster_nctarank", 1},
-                                                 {"%is_explicit_cluster", 0}};
+                                                 {"%clusterid.y", 0},
+                                                 {"%clusterid.z", 0},
+                                                 {"%nclusterid.y", 1},
+                                                 {"%nclusterid.z", 1}};
+  static const llvm::StringMap<size_t> blockWords = {
+      {"%cluster_ctaid.x", offsetof(BlockContext, clusterRank)},
+      {"%cluster_ctarank", offsetof(BlockContext, clusterRank)},
+      {"%cluster_nctaid.x", offsetof(BlockContext, clusterBlocks)},
+      {"%cluster_nctarank", offsetof(BlockContext, clusterBlocks)},
+      {"%clusterid.x", offsetof(BlockContext, cluster)},
+      {"%nclusterid.x", offsetof(BlockContext, clusters)},
+      {"%is_explicit_cluster", offsetof(BlockContext, isExplicitCluster)}};
   auto component = [&](const char *prefix) -> int {
     llvm::StringRef text(name);
     if (!text.consume_front(prefix) || text.size() != 1)
@@ -342,9 +350,9 @@ FunctionTranslator::Value *FunctionTranslator::special(const std::string &name, 
     return threadField(word(offsetof(ThreadContext, id), i), i32);
   if (int i = component("%ntid."); i >= 0)
     return blockField(word(offsetof(BlockContext, threads), i), i32);
-  if (int i = std::max(component("%ctaid."), component("%clusterid.")); i >= 0)
+  if (int i = component("%ctaid."); i >= 0)
     return blockField(word(offsetof(BlockContext, block), i), i32);
-  if (int i = std::max(component("%nctaid."), component("%nclusterid.")); i >= 0)
+  if (int i = component("%nctaid."); i >= 0)
     return blockField(word(offsetof(BlockContext, blocks), i), i32);
   Value *lane = nullptr;
   if (name == "%laneid" || name.starts_with("%lanemask_"))
@@ -378,6 +386,8 @@ FunctionTranslator::Value *FunctionTranslator::special(const std::string &name, 
     Value *now = builder.CreateAdd(before, builder.CreateLoad(builder.getInt64Ty(), instructionCount));
     return name.ends_with("_hi") ? builder.CreateLShr(now, 32) : now;
   }
+  if (auto it = blockWords.find(name); it != blockWords.end())
+    return blockField(it->second, i32);
   if (auto it = constants.find(name); it != constants.end())
     return constant(std::max(bits, 32u), static_cast<uint64_t>(it->second));
   return nullptr;
@@ -389,7 +399,10 @@ FunctionTranslator::Value *FunctionTranslator::variableAddress(const Operand &fr
   switch (variable.space) {
   case Space::Shared: {
     auto it = image.sharedOffset.find(&variable);
-    return it == image.sharedOffset.end() ? nullptr : builder.getInt64(it->second + from.value);
+    if (it == image.sharedOffset.end())
+      return nullptr;
+    Value *offset = builder.getInt64(it->second + from.value);
+    return image.knowsClusters ? builder.CreateAdd(sharedOrigin, offset) : offset;
   }
   case Space::Global:
   case Space::Const: {

@@ -186,6 +186,13 @@ private:
   bool elect();
   bool sleep();
 
+  //===--- TranslateMbarrier.cpp -------------------------------------------===//
+
+  bool mbarrier();
+  bool mapAddress();
+  bool clusterBarrier();
+  void proxyFence();
+
   const KernelImage &image;
   const Function &source;
   const bool sanitize, hostHasF16C;
@@ -195,7 +202,8 @@ private:
   llvm::Function *function = nullptr;
   llvm::BasicBlock *entry = nullptr;
   Value *thread = nullptr, *block = nullptr;
-  Value *sharedBase = nullptr, *sharedBytes = nullptr, *parameters = nullptr, *caches = nullptr;
+  Value *sharedBase = nullptr, *sharedBytes = nullptr, *sharedOrigin = nullptr, *parameters = nullptr,
+        *caches = nullptr;
   Value *localBase = nullptr, *frameBase = nullptr;
   std::vector<llvm::AllocaInst *> registers;
   std::vector<Value *> parameterMemory;   ///< by variable: parameter space of a call or of this function

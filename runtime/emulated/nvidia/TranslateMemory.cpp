@@ -92,19 +92,25 @@ FunctionTranslator::Value *FunctionTranslator::globalPointer(Value *address, uns
 
 FunctionTranslator::Value *FunctionTranslator::sharedPointer(Value *address, unsigned bytes, uint32_t flags,
                                                              Value *stored) {
-  if (sanitize) {
+  // The memory of another block of the cluster, or of this one by its place in the cluster.
+  if (image.knowsClusters && has("shared::cluster"))
+    flags |= AccessCluster;
+  if (sanitize || (flags & AccessCluster)) {
     if (!stored)
       stored = llvm::ConstantPointerNull::get(builder.getPtrTy());
     return callOut("quernSharedAccess", builder.getPtrTy(),
                    {thread, site(), address, builder.getInt32(bytes), builder.getInt32(flags), stored});
   }
+  Value *wanted = address;
+  if (image.knowsClusters)
+    address = builder.CreateSub(address, sharedOrigin);
   Value *tooFar = builder.CreateICmpUGT(address, builder.CreateSub(sharedBytes, builder.getInt64(bytes)));
   tooFar = builder.CreateOr(tooFar, builder.CreateICmpULT(sharedBytes, builder.getInt64(bytes)));
   if (flags & AccessAtomic) {
     Value *low = builder.CreateAnd(address, bytes - 1);
     tooFar = builder.CreateOr(tooFar, builder.CreateICmpNE(low, builder.getInt64(0)));
   }
-  faultIf(tooFar, "quernSharedFault", {thread, site(), address, builder.getInt32(bytes)});
+  faultIf(tooFar, "quernSharedFault", {thread, site(), wanted, builder.getInt32(bytes)});
   return builder.CreateGEP(builder.getInt8Ty(), sharedBase, address);
 }
 
@@ -310,8 +316,10 @@ bool FunctionTranslator::move() {
 }
 
 bool FunctionTranslator::fence() {
-  if (!operands().empty())
+  // fence.proxy.tensormap names the 128 bytes that it is about.
+  if (!operands().empty() && !has("tensormap::generic"))
     return false;
+  proxyFence();
   builder.CreateFence(llvm::AtomicOrdering::SequentiallyConsistent);
   return true;
 }

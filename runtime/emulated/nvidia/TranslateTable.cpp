@@ -112,8 +112,18 @@ bool FunctionTranslator::dispatch() {
       {"mov", {&F::move, ""}},
       {"membar", {&F::fence, "cta gl gpu sys"}},
       {"fence",
-       {&F::fence, "sc acq_rel acquire release cta cluster gpu sys proxy alias async async::global "
-                   "async::shared::cta global shared::cta shared::cluster mbarrier_init"}},
+       {&F::fence,
+        "sc acq_rel acquire release cta cluster gpu sys proxy alias async async::global "
+        "async::shared::cta async::shared::cluster global shared::cta shared::cluster mbarrier_init "
+        "tensormap::generic async::generic sync_restrict::shared::cta::cluster "
+        "sync_restrict::shared::cluster::cluster"}},
+      {"mbarrier",
+       {&F::mbarrier,
+        "init inval arrive arrive_drop expect_tx complete_tx test_wait try_wait parity "
+        "pending_count noComplete shared shared::cta shared::cluster release acquire relaxed cta "
+        "cluster"}},
+      {"mapa", {&F::mapAddress, "shared::cluster"}},
+      {"getctarank", {&F::mapAddress, "shared::cluster"}},
       {"prefetch", {&F::noOperation, "*"}},
       {"prefetchu", {&F::noOperation, "*"}},
       {"applypriority", {&F::noOperation, "*"}},
@@ -136,7 +146,8 @@ bool FunctionTranslator::dispatch() {
       {"trap", {&F::trap, ""}},
       {"brkpt", {&F::trap, ""}},
       {"bar", {&F::barrier, "sync arrive red popc and or warp cta aligned"}},
-      {"barrier", {&F::barrier, "sync arrive red popc and or warp cta aligned"}},
+      {"barrier",
+       {&F::barrier, "sync arrive red popc and or warp cta aligned cluster wait release acquire relaxed"}},
       {"shfl", {&F::shuffle, "sync up down bfly idx"}},
       {"vote", {&F::vote, "sync all any uni ballot"}},
       {"match", {&F::match, "sync any all"}},

@@ -20,6 +20,8 @@ bool FunctionTranslator::barrier() {
     return true;
   }
   if (has("cluster"))
+    return clusterBarrier();
+  if (has("wait") || has("release") || has("acquire") || has("relaxed"))
     return false;
   // bar is short for barrier.cta.*.aligned.
   bool aligned = current->opcode == "bar" || has("aligned");

@@ -20,6 +20,9 @@ HandlerTable::HandlerTable() {
   addConversions();
   addSmallFloatConversions();
   addPacked();
+  addMatrix();
+  addScaledMatrix();
+  addWaveMatrix();
   addCrossLane();
   addLocalMemory();
   addGlobalMemory();

@@ -53,6 +53,9 @@ private:
   void addConversions();
   void addSmallFloatConversions();
   void addPacked();
+  void addMatrix();
+  void addScaledMatrix();
+  void addWaveMatrix();
   void addCrossLane();
   void addLocalMemory();
   void addGlobalMemory();

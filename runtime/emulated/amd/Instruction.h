@@ -68,6 +68,7 @@ struct Instruction {
   uint8_t destinationHigh = 0;
   uint8_t opSel = 0, opSelHigh = 0, negateLow = 0, negateHigh = 0; ///< VOP3P, one bit per source
   uint8_t byteSelect = 0;
+  uint8_t broadcastSize = 0, broadcastBlock = 0, lanePattern = 0; ///< MFMA: cbsz, abid, blgp
   int32_t offset = 0, offset1 = 0;
   uint32_t immediate = 0; ///< handler's own: masks of waits, register field of hwreg, bitop table, ...
   std::array<Operand, 7> operands;

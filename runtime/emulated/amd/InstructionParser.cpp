@@ -281,6 +281,22 @@ bool parseModifier(string_view token, unsigned width, Instruction &in, DppModifi
     in.negateHigh = bitList(token.substr(7));
     return true;
   }
+  if (token.starts_with("neg:")) { // f64 MFMA: the three sources
+    in.negateLow = bitList(token.substr(4));
+    return true;
+  }
+  if (auto n = number("cbsz:")) {
+    in.broadcastSize = uint8_t(*n);
+    return true;
+  }
+  if (auto n = number("abid:")) {
+    in.broadcastBlock = uint8_t(*n);
+    return true;
+  }
+  if (auto n = number("blgp:")) {
+    in.lanePattern = uint8_t(*n);
+    return true;
+  }
   if (auto n = number("byte_sel:")) {
     in.byteSelect = uint8_t(*n);
     return true;
@@ -473,7 +489,7 @@ Instruction parseSingle(const TargetFacts &target, string_view text, int64_t imm
       dpp.zeroInvalid = true; // DPP8: an inactive source reads as 0 unless fi
     in.shuffle = makeShuffle(dpp);
   }
-  bool packed = startsWithAny(mnemonic, {"v_pk_", "v_dot", "v_fma_mix", "v_mad_mix"}) &&
+  bool packed = startsWithAny(mnemonic, {"v_pk_", "v_dot", "v_fma_mix", "v_mad_mix", "v_mfma", "v_wmma"}) &&
                 !startsWithAny(mnemonic, {"v_dot2_f16_f16", "v_dot2_bf16_bf16"});
   if (packed) {
     if (!opSelHighSeen)

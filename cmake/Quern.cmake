@@ -54,6 +54,9 @@ if(QUERN_COMPILER)
   include(AddLLVM)
   include(AddMLIR)
 endif()
+if(QUERN_STATIC AND (QUERN_COMPILER OR QUERN_EMULATED))
+  include(StaticLlvm)
+endif()
 
 # quern_add_rooms(FOLDER...): adds each folder that exists, in the order given.
 function(quern_add_rooms)
@@ -96,6 +99,19 @@ function(quern_program name)
   endif()
 endfunction()
 
+# quern_portable_program(NAME MIB): takes the C++ library into the program, so that it runs wherever its libc does, and
+# prints its size, which must not pass the limit. libc itself stays shared: it opens the vendors' libraries by name.
+function(quern_portable_program name limit)
+  if(QUERN_SANITIZE)
+    return()
+  endif()
+  target_link_options(${name} PRIVATE -static-libstdc++ -static-libgcc LINKER:--strip-all)
+  add_custom_command(TARGET ${name} POST_BUILD
+    COMMAND "${CMAKE_COMMAND}" -DFILE=$<TARGET_FILE:${name}> -DLIMIT=${limit}
+            -P "${CMAKE_SOURCE_DIR}/cmake/PrintSize.cmake"
+    VERBATIM)
+endfunction()
+
 # quern_test(NAME SRCS file... DEPS lib... [LLVM] [MLIR] [ARGS arg...]): a GoogleTest program, one ctest entry.
 function(quern_test name)
   cmake_parse_arguments(ARG "LLVM;MLIR" "" "SRCS;DEPS;ARGS" ${ARGN})
@@ -118,14 +134,18 @@ endfunction()
 function(quern_use_llvm target)
   target_include_directories(${target} SYSTEM PRIVATE ${LLVM_INCLUDE_DIRS})
   target_compile_definitions(${target} PRIVATE ${LLVM_DEFINITIONS_LIST})
-  if(NOT QUERN_STATIC)
+  if(QUERN_STATIC)
+    target_link_libraries(${target} PUBLIC quern_static_llvm)
+  else()
     target_link_libraries(${target} PUBLIC LLVM)
   endif()
 endfunction()
 
 function(quern_use_mlir target)
   target_include_directories(${target} SYSTEM PRIVATE ${MLIR_INCLUDE_DIRS})
-  if(NOT QUERN_STATIC)
+  if(QUERN_STATIC)
+    target_link_libraries(${target} PUBLIC quern_static_llvm)
+  else()
     target_link_libraries(${target} PUBLIC MLIR LLVM)
   endif()
 endfunction()

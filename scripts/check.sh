@@ -2,10 +2,12 @@
 # Sets up, builds and runs every test.
 #
 #   scripts/check.sh          what every change must pass
-#   scripts/check.sh --full   also: the half without LLVM alone, all tests under the sanitizers, a minute of fuzzing
-#                             for each reader of untrusted files
+#   scripts/check.sh --full   also: format and clang-tidy of what was changed, the half without LLVM alone, all tests
+#                             under the sanitizers, a minute of fuzzing for each reader of untrusted files, the programs
+#                             that run anywhere
 #
-# The output ends with ctest's own summary; the lines before it count the tests that were skipped, and say why.
+# The output ends with ctest's own summary; the lines before it say how many minutes each part took, count the tests
+# that were skipped, and say why.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,13 +18,28 @@ case "${1:-}" in
   *) echo "usage: scripts/check.sh [--full]" >&2; exit 2 ;;
 esac
 
-# test_preset PRESET FOLDER: configures, builds and tests one preset.
-test_preset() {
-  local preset=$1 folder=$2
-  cmake --preset "$preset"
-  cmake --build --preset "$preset"
-  # The summary, from its first line on, waits until the skipped tests have been counted.
-  ctest --test-dir "$folder" --output-on-failure -j"$(nproc)" 2>&1 | awk -v log_file="$folder/Testing/Temporary/LastTest.log" '
+minutes=()
+# part NAME COMMAND...: runs it and remembers how long it took.
+part() {
+  local name=$1 begin end
+  shift
+  printf '\n== %s\n' "$name"
+  begin=$(date +%s.%N)
+  "$@"
+  end=$(date +%s.%N)
+  minutes+=("$(awk -v n="$name" -v b="$begin" -v e="$end" 'BEGIN { printf "%-16s %5.1f min", n, (e - b) / 60 }')")
+}
+
+build_preset() { # build_preset PRESET
+  cmake --preset "$1"
+  cmake --build --preset "$1"
+}
+
+# test_folder FOLDER: runs the tests there. Their summary goes to FOLDER/summary.txt, after the count of the skipped.
+test_folder() {
+  local folder=$1
+  ctest --test-dir "$folder" --output-on-failure -j"$(nproc)" 2>&1 |
+      awk -v log_file="$folder/Testing/Temporary/LastTest.log" -v summary_file="$folder/summary.txt" '
     /tests passed, / { summary = 1 }
     summary { held = held $0 "\n"; next }
     { print; fflush() }
@@ -43,17 +60,43 @@ test_preset() {
         }
       }
       for (reason in count)
-        print "skipped: " count[reason] " (" reason ")"
-      print "skipped in all: " skipped
-      printf "%s", held
-    }'
+        print "skipped: " count[reason] " (" reason ")" > summary_file
+      print "skipped in all: " skipped > summary_file
+      printf "%s", held > summary_file
+    }' || { cat "$folder/summary.txt"; return 1; }
 }
 
-scripts/packages.sh
+# The programs of the preset `static` need libc alone, and say the same on every kind of device.
+check_static() {
+  local bin=build-static/bin artifact=build-static/demo.quern text first=""
+  build_preset static
+  scripts/portable.sh "$bin/quern" "$bin/quern-run" build-static/lib/libquern-emulated.so
+  QUERN_CACHE_DIR="$PWD/build-static/cache" "$bin/quern" compile tests/models/demo -o "$artifact" \
+    --target cpu --target nvidia:sm_90a --target amd:gfx942 >build-static/compile.txt
+  for program in "$bin/quern run" "$bin/quern-run"; do
+    for device in cpu emulated:nvidia:sm_90a emulated:amd:gfx942; do
+      text=$($program "$artifact" --device "$device" -p "The old house" -n 8 --temp 0)
+      echo "$program on $device: $text"
+      [ "$text" = "${first:=$text}" ] || { echo "it says something else than on cpu" >&2; return 1; }
+    done
+  done
+}
+
+part packages scripts/packages.sh
 export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
 if [ "$full" = yes ]; then
-  test_preset runtime build-runtime
-  test_preset fuzz build-fuzz
-  test_preset sanitize build-sanitize
+  for preset in runtime fuzz sanitize; do
+    part "$preset: build" build_preset "$preset"
+    part "$preset: tests" test_folder "build-$preset"
+    cat "build-$preset/summary.txt"
+  done
+  part static check_static
 fi
-test_preset default build
+part "default: build" build_preset default
+if [ "$full" = yes ]; then
+  part lint scripts/lint.sh
+fi
+part "default: tests" test_folder build
+echo
+printf '%s\n' "${minutes[@]}"
+cat build/summary.txt

@@ -1,0 +1,11 @@
+# Prints the size of FILE and fails above LIMIT MiB.
+file(SIZE "${FILE}" bytes)
+math(EXPR tenths "${bytes} * 10 / 1048576")
+math(EXPR whole "${tenths} / 10")
+math(EXPR tenth "${tenths} % 10")
+get_filename_component(name "${FILE}" NAME)
+message("${name}: ${whole}.${tenth} MiB (limit ${LIMIT} MiB)")
+math(EXPR most "${LIMIT} * 1048576")
+if(bytes GREATER most)
+  message(FATAL_ERROR "${name} is larger than ${LIMIT} MiB")
+endif()

@@ -19,10 +19,11 @@ struct DeviceCall {
 };
 
 /// Every function that translated code may call: memory and faults (DeviceCallsMemory.cpp), what waits
-/// (DeviceCallsWarp.cpp), arithmetic (Arithmetic.cpp), mbarriers, clusters and fences
-/// (DeviceCallsMbarrier.cpp).
+/// (DeviceCallsWarp.cpp), matrix instructions (DeviceCallsMatrix.cpp), arithmetic (Arithmetic.cpp),
+/// mbarriers, clusters and fences (DeviceCallsMbarrier.cpp).
 std::span<const DeviceCall> memoryCalls();
 std::span<const DeviceCall> warpCalls();
+std::span<const DeviceCall> matrixCalls();
 std::span<const DeviceCall> arithmeticCalls();
 std::span<const DeviceCall> mbarrierCalls();
 

@@ -1,7 +1,7 @@
 //===- DeviceCallsMemory.cpp - Memory accesses out of line ----------------===//
 
 #include "runtime/emulated/nvidia/Arithmetic.h"
-#include "runtime/emulated/nvidia/BlockRun.h"
+#include "runtime/emulated/nvidia/CheckedAccess.h"
 #include "runtime/emulated/nvidia/DeviceCalls.h"
 
 #include <atomic>
@@ -11,10 +11,8 @@
 
 namespace quern::runtime::emulated::nvidia {
 
-namespace {
-
-[[noreturn]] void failAt(ThreadContext *thread, uint32_t site, Fault::Kind kind, uint64_t address,
-                         uint64_t bytes, const char *text) {
+void failAccess(ThreadContext *thread, uint32_t site, Fault::Kind kind, uint64_t address, uint64_t bytes,
+                const char *text) {
   Fault fault;
   fault.kind = kind;
   fault.site = site;
@@ -24,7 +22,19 @@ namespace {
   thread->block->run->fail(thread, fault);
 }
 
-/// Checks an access to shared memory and notes it. |stored|: what will be written, or null.
+void failOnConflict(ThreadContext *thread, uint32_t site, uint64_t address, uint64_t bytes,
+                    const Conflict &conflict) {
+  if (conflict.kind == Conflict::None)
+    return;
+  Fault fault;
+  fault.kind = conflict.kind == Conflict::Uninitialised ? Fault::Uninitialised : Fault::Race;
+  fault.site = site;
+  fault.address = address;
+  fault.bytes = bytes;
+  fault.other = conflict;
+  thread->block->run->fail(thread, fault);
+}
+
 std::byte *sharedAccess(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes,
                         uint32_t flags, const void *stored) {
   BlockContext *found = thread->block;
@@ -32,17 +42,17 @@ std::byte *sharedAccess(ThreadContext *thread, uint32_t site, uint64_t address, 
   if (flags & AccessCluster) {
     found = run.blockOf(thread, address);
     if (!found)
-      failAt(thread, site, Fault::OutOfBounds, address, bytes, "shared::cluster");
+      failAccess(thread, site, Fault::OutOfBounds, address, bytes, "shared::cluster");
     if (found != thread->block && run.hasEnded(*found))
-      failAt(thread, site, Fault::OutOfBounds, address, bytes,
-             "shared memory of a block that has ended, at shared::cluster");
+      failAccess(thread, site, Fault::OutOfBounds, address, bytes,
+                 "shared memory of a block that has ended, at shared::cluster");
   }
   BlockContext &block = *found;
   uint64_t offset = address - block.sharedOrigin;
   if (offset > block.sharedBytes || bytes > block.sharedBytes - offset)
-    failAt(thread, site, Fault::OutOfBounds, address, bytes, "shared");
+    failAccess(thread, site, Fault::OutOfBounds, address, bytes, "shared");
   if (address & (bytes - 1))
-    failAt(thread, site, Fault::Misaligned, address, bytes, "shared");
+    failAccess(thread, site, Fault::Misaligned, address, bytes, "shared");
   std::byte *place = block.shared + offset;
   if (!run.setup().options->sanitize)
     return place;
@@ -56,25 +66,12 @@ std::byte *sharedAccess(ThreadContext *thread, uint32_t site, uint64_t address, 
   } else {
     conflict = shadow.read(thread->linear, site, where, bytes, strong);
   }
-  if (conflict.kind != Conflict::None) {
-    Fault fault;
-    fault.kind = conflict.kind == Conflict::Uninitialised ? Fault::Uninitialised : Fault::Race;
-    fault.site = site;
-    fault.address = address;
-    fault.bytes = bytes;
-    fault.other = conflict;
-    run.fail(thread, fault);
-  }
+  failOnConflict(thread, site, address, bytes, conflict);
   return place;
 }
 
-} // namespace
-
-extern "C" {
-
-/// Finds the host memory of a global or generic address and remembers the allocation for this instruction.
-static void *quernResolve(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes,
-                          uint32_t flags, bool isGeneric) {
+std::byte *globalAccess(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes,
+                        uint32_t flags, bool isGeneric) {
   BlockContext &block = *thread->block;
   BlockRun &run = *block.run;
   const BlockSetup &setup = run.setup();
@@ -84,9 +81,9 @@ static void *quernResolve(ThreadContext *thread, uint32_t site, uint64_t address
   if (isGeneric && address - localWindow < windowBytes) {
     uint64_t offset = address - localWindow;
     if (offset > thread->localTop || bytes > thread->localTop - offset)
-      failAt(thread, site, Fault::OutOfBounds, offset, bytes, "local");
+      failAccess(thread, site, Fault::OutOfBounds, offset, bytes, "local");
     if (misaligned)
-      failAt(thread, site, Fault::Misaligned, offset, bytes, "local");
+      failAccess(thread, site, Fault::Misaligned, offset, bytes, "local");
     return thread->local + offset;
   }
   auto find = [&](const GlobalMemory &memory) {
@@ -106,10 +103,17 @@ static void *quernResolve(ThreadContext *thread, uint32_t site, uint64_t address
             bytes <= setup.parameterBytes - (address - begin);
   }
   if (!found)
-    failAt(thread, site, Fault::OutOfBounds, address, bytes, "global");
+    failAccess(thread, site, Fault::OutOfBounds, address, bytes, "global");
   if (misaligned)
-    failAt(thread, site, Fault::Misaligned, address, bytes, "global");
-  return reinterpret_cast<void *>(address);
+    failAccess(thread, site, Fault::Misaligned, address, bytes, "global");
+  return reinterpret_cast<std::byte *>(address);
+}
+
+extern "C" {
+
+static void *quernResolve(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes,
+                          uint32_t flags, bool isGeneric) {
+  return globalAccess(thread, site, address, bytes, flags, isGeneric);
 }
 
 static void *quernSharedAccess(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes,
@@ -120,23 +124,25 @@ static void *quernSharedAccess(ThreadContext *thread, uint32_t site, uint64_t ad
 static void quernSharedFault(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes) {
   uint64_t offset = address - thread->block->sharedOrigin;
   bool inside = offset <= thread->block->sharedBytes && bytes <= thread->block->sharedBytes - offset;
-  failAt(thread, site, inside ? Fault::Misaligned : Fault::OutOfBounds, address, bytes, "shared");
+  failAccess(thread, site, inside ? Fault::Misaligned : Fault::OutOfBounds, address, bytes, "shared");
 }
 
 static void quernLocalFault(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes) {
   bool inside = address <= thread->localTop && bytes <= thread->localTop - address;
-  failAt(thread, site, inside ? Fault::Misaligned : Fault::OutOfBounds, address, bytes, "local");
+  failAccess(thread, site, inside ? Fault::Misaligned : Fault::OutOfBounds, address, bytes, "local");
 }
 
 static void quernStackDepth(ThreadContext *thread, uint32_t site) {
-  failAt(thread, site, Fault::StackDepth, 0, 0, "");
+  failAccess(thread, site, Fault::StackDepth, 0, 0, "");
 }
 static void quernNotModelled(ThreadContext *thread, uint32_t site) {
-  failAt(thread, site, Fault::NotModelled, 0, 0, "");
+  failAccess(thread, site, Fault::NotModelled, 0, 0, "");
 }
-static void quernTrap(ThreadContext *thread, uint32_t site) { failAt(thread, site, Fault::Trap, 0, 0, ""); }
+static void quernTrap(ThreadContext *thread, uint32_t site) {
+  failAccess(thread, site, Fault::Trap, 0, 0, "");
+}
 static void quernBadOperand(ThreadContext *thread, uint32_t site, const char *text) {
-  failAt(thread, site, Fault::BadOperand, 0, 0, text);
+  failAccess(thread, site, Fault::BadOperand, 0, 0, text);
 }
 
 /// flags: low 4 bits f32, f64, f16, bf16; next 4 add, min, max; 0x100 two lanes; 0x200 flush subnormals.

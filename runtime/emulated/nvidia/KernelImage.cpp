@@ -103,9 +103,10 @@ private:
   }
 
   void classify(const Instruction &instruction) {
-    static constexpr std::array<std::string_view, 13> waiting = {
-        "bar",        "barrier",   "shfl",     "vote",  "match",   "redux", "elect",
-        "activemask", "nanosleep", "mbarrier", "wgmma", "tcgen05", "cp"};
+    static constexpr std::array<std::string_view, 17> waiting = {
+        "bar",   "barrier", "shfl",     "vote",       "match",     "redux",
+        "elect", "mma",     "ldmatrix", "activemask", "nanosleep", "mbarrier",
+        "wgmma", "tcgen05", "cp",       "stmatrix",   "movmatrix"};
     if (std::find(waiting.begin(), waiting.end(), instruction.opcode) != waiting.end())
       image.canWait = true;
     // A loop that waits for another thread reads with an order or exchanges.
@@ -115,6 +116,9 @@ private:
     if (instruction.opcode == "mapa" || instruction.opcode == "getctarank" || instruction.has("cluster") ||
         instruction.has("shared::cluster") || instruction.has("multicast::cluster"))
       image.knowsClusters = true;
+    // Matrices are read and written by rows of 16 bytes.
+    if (instruction.opcode == "ldmatrix" || instruction.opcode == "stmatrix")
+      return;
     bool shared = false;
     unsigned bytes = 16;
     for (const std::string &modifier : instruction.modifiers) {

@@ -74,6 +74,11 @@ struct Gpu {
   }
 };
 
+/// The error's id, or "" for success.
+inline std::string idOf(const Status &status) {
+  return status.ok() ? std::string() : std::string(status.id());
+}
+
 inline std::string ptxHead(const std::string &target = "sm_100a") {
   return ".version 8.8\n.target " + target + "\n.address_size 64\n";
 }

@@ -186,6 +186,20 @@ private:
   bool elect();
   bool sleep();
 
+  //===--- TranslateMatrix.cpp ---------------------------------------------===//
+
+  bool multiplyMatrices();
+  bool loadMatrix();
+  bool storeMatrix();
+  bool moveMatrix();
+  unsigned targetNumber() const;
+  bool targetIsSpecific() const;
+  Value *matrixMemory();
+  Value *matrixAddress(const Operand &operand);
+  bool putMatrixWords(const Operand &from, uint32_t first, uint32_t count);
+  static bool isMatrixFragment(const Operand &operand, uint32_t count);
+  void takeMatrixWords(const Operand &to, uint32_t first, uint32_t count);
+
   //===--- TranslateMbarrier.cpp -------------------------------------------===//
 
   bool mbarrier();
@@ -210,8 +224,9 @@ private:
   std::vector<llvm::BasicBlock *> blocks; ///< by instruction, where a label stands
   llvm::AllocaInst *instructionCount = nullptr, *globalLoads = nullptr, *globalStores = nullptr,
                    *sharedLoads = nullptr, *sharedStores = nullptr, *branchCount = nullptr;
-  llvm::AllocaInst *carry = nullptr; ///< CC.CF, the carry flag (PTX ISA 9.7.2)
-  uint64_t pendingInstructions = 0;  ///< counted, not yet added in code
+  llvm::AllocaInst *carry = nullptr;       ///< CC.CF, the carry flag (PTX ISA 9.7.2)
+  llvm::AllocaInst *matrixWords = nullptr; ///< made when the first matrix instruction is met
+  uint64_t pendingInstructions = 0;        ///< counted, not yet added in code
 
   // Of the instruction that is being translated.
   const Instruction *current = nullptr;

@@ -154,7 +154,13 @@ bool FunctionTranslator::dispatch() {
       {"redux", {&F::reduce, "sync add min max and or xor abs NaN"}},
       {"activemask", {&F::activeMask, ""}},
       {"elect", {&F::elect, "sync"}},
-      {"nanosleep", {&F::sleep, ""}}};
+      {"nanosleep", {&F::sleep, ""}},
+      {"mma", {&F::multiplyMatrices, "*"}},
+      {"ldmatrix",
+       {&F::loadMatrix,
+        "sync aligned m8n8 m8n16 m16n16 x1 x2 x4 trans shared shared::cta b8x16 b6x16_p32 b4x16_p64"}},
+      {"stmatrix", {&F::storeMatrix, "sync aligned m8n8 m16n8 x1 x2 x4 trans shared shared::cta"}},
+      {"movmatrix", {&F::moveMatrix, "sync aligned m8n8 trans"}}};
   auto it = rows.find(current->opcode);
   if (it == rows.end())
     return false;
@@ -165,7 +171,7 @@ bool FunctionTranslator::dispatch() {
   const Operand::Kind first = operands().empty() ? Operand::Sink : operand(0).kind;
   if (first == Operand::Pair && !isOneOf(current->opcode, "setp shfl match elect lop3"))
     return false;
-  if (first == Operand::Vector && !isOneOf(current->opcode, "mov ld ldu atom"))
+  if (first == Operand::Vector && !isOneOf(current->opcode, "mov ld ldu atom mma ldmatrix"))
     return false;
   return (this->*it->second.handler)();
 }

@@ -11,11 +11,14 @@
 #include "support/Files.h"
 #include "support/Hash.h"
 #include "support/Interrupt.h"
+#include "support/target/CpuFeatures.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -39,6 +42,24 @@ Expected<Phase> parsePhase(const std::string &name) {
   }
   return Status::error(Exit::Usage, "E-PHASE-UNKNOWN", "there is no phase `" + name + "`")
       .remedy("choose one of " + known);
+}
+
+/// Where a kernel's way ends when |phase| is the last one. No kernel has rings yet, so that phase leaves its text as
+/// `layouts` made it (issue 4).
+static KernelStage lastStage(Phase phase) {
+  switch (phase) {
+  case Phase::Tile:
+    return KernelStage::Tile;
+  case Phase::Layouts:
+  case Phase::Rings:
+    return KernelStage::Layouts;
+  case Phase::Target:
+    return KernelStage::Target;
+  case Phase::Llvm:
+    return KernelStage::Llvm;
+  default:
+    return KernelStage::Assembly;
+  }
 }
 
 namespace {
@@ -92,12 +113,19 @@ public:
       return std::move(report);
     }
     QUERN_RETURN_IF_ERROR(compileKernels());
-    if (!options.output.empty() && options.stopAfter == Phase::Code)
+    if (!options.output.empty() && !stopsEarly())
       QUERN_RETURN_IF_ERROR(write());
     return std::move(report);
   }
 
 private:
+  bool stopsEarly() const { return options.stopAfter < Phase::Code; }
+
+  void say(LogLevel level, const std::string &text) const {
+    if (options.log)
+      options.log->say(level, text);
+  }
+
   static mlir::DialectRegistry makeRegistry() {
     mlir::DialectRegistry registry;
     model::registerModelDialect(registry);
@@ -118,18 +146,24 @@ private:
     read.configOnly = options.weights == WeightsMode::Random;
     QUERN_ASSIGN_OR_RETURN(import::ImportedModel read_, import::readModel(options.directory, read));
     imported.emplace(std::move(read_));
+    for (const std::string &note : imported->config().notes)
+      say(LogLevel::Debug, note);
+    for (const std::string &note : imported->census().notes)
+      say(LogLevel::Debug, note);
     QUERN_RETURN_IF_ERROR(imported->census().status());
     if (!imported->checkpoint() && options.weights != WeightsMode::Random)
       return Status::error(Exit::BadInput, "E-COMPILE-NO-WEIGHTS",
                            "`" + options.directory + "` holds no weights")
           .remedy("add the safetensors files, or pass --weights random");
-    QUERN_ASSIGN_OR_RETURN(module, import::buildModule(*imported, context));
+    QUERN_ASSIGN_OR_RETURN(module, import::buildModule(*imported, context, {.validTokens = options.validTokens}));
     if (options.weights == WeightsMode::Random)
       makeRecipesRandom(*module);
     moduleText = print(*module);
     report.model = imported->family().name;
     report.importSeconds = lap.next();
     QUERN_RETURN_IF_ERROR(dump("import/model.mlir", moduleText));
+    if (options.stopAfter == Phase::Import)
+      return Status::success();
     return dump("model/model.mlir", moduleText);
   }
 
@@ -149,18 +183,36 @@ private:
     return *rung;
   }
 
+  /// `cpu:native` by the name of what it stands for: the artifact's bytes do not depend on how it was asked for.
+  Expected<std::vector<TargetSpec>> wantedTargets() {
+    QUERN_ASSIGN_OR_RETURN(std::vector<TargetSpec> named, parseTargets(options.targets));
+    std::vector<TargetSpec> specs;
+    for (TargetSpec &spec : named) {
+      const bool native = spec.isNative();
+      QUERN_ASSIGN_OR_RETURN(TargetSpec known, resolveNative(std::move(spec), decideCpuFeatures(readCpuid())));
+      if (native)
+        say(LogLevel::Info, "cpu:native is " + known.name() + " on this machine");
+      if (std::ranges::find(specs, known) == specs.end())
+        specs.push_back(std::move(known));
+    }
+    return specs;
+  }
+
   Status lower() {
-    QUERN_ASSIGN_OR_RETURN(std::vector<TargetSpec> specs, parseTargets(options.targets));
+    QUERN_ASSIGN_OR_RETURN(std::vector<TargetSpec> specs, wantedTargets());
     for (const TargetSpec &spec : specs) {
       QUERN_ASSIGN_OR_RETURN(std::vector<CodeTarget> targets, codeTargets(spec.text()));
       std::vector<const TargetInfo *> infos = spec.members();
       for (size_t i = 0; i < targets.size(); ++i) {
+        std::string name = targets.size() == 1 ? spec.text() : targets[i].name;
+        if (std::ranges::any_of(builds, [&](const TargetBuild &b) { return b.lowered.plan.target == name; }))
+          continue; // a member of the fixed set that is also named by itself
         QUERN_ASSIGN_OR_RETURN(Rung rung, rungOf(*infos[i]));
         builds.emplace_back().target = targets[i];
         QUERN_ASSIGN_OR_RETURN(builds.back().lowered,
                                lowerModel(*module, builds.back().target, infos[i]->fp8, rung));
         Plan &plan = builds.back().lowered.plan;
-        plan.target = targets.size() == 1 ? spec.text() : targets[i].name;
+        plan.target = std::move(name);
         plan.maxTokens = targets[i].simd ? 512 : 2048;
         plan.contextLimit = imported->config().context;
         report.rungs.push_back({plan.target, plan.rung});
@@ -182,9 +234,10 @@ private:
       for (size_t k = 0; k < builds[b].kernels.size(); ++k)
         jobs.push_back({b, k});
     }
-    KernelCache cache(options.useCache && options.dumpTo.empty());
+    KernelCache cache(options.useCache && options.dumpTo.empty() && !stopsEarly());
     Progress progress(options.progress, "compile kernels", jobs.size());
     CompileKernelOptions kernelOptions;
+    kernelOptions.last = lastStage(options.stopAfter);
     if (!options.dumpTo.empty())
       kernelOptions.keep = {KernelStage::Tile, KernelStage::Layouts, KernelStage::Target, KernelStage::Llvm,
                             KernelStage::Assembly};
@@ -202,6 +255,7 @@ private:
         CompiledKernel &kernel = build.kernels[jobs[i].kernel];
         if (cache.find(request, build.target, kernel)) {
           ++cached;
+          say(LogLevel::Trace, kernel.symbol + " for " + build.target.name + ": from the cache");
         } else {
           Lap own;
           Status stop = checkInterrupt();
@@ -215,7 +269,12 @@ private:
             return;
           }
           kernel = *std::move(fresh);
-          build.seconds[jobs[i].kernel] = own.next();
+          const double seconds = build.seconds[jobs[i].kernel] = own.next();
+          if (options.log && options.log->enabled(LogLevel::Debug)) {
+            char time[32];
+            std::snprintf(time, sizeof time, "%.1f ms", seconds * 1e3);
+            say(LogLevel::Debug, kernel.symbol + " for " + build.target.name + ": " + time);
+          }
           cache.store(request, build.target, kernel);
           ++compiled;
         }

@@ -13,9 +13,11 @@
 #define QUERN_LOWERING_COMPILE_H
 
 #include "lowering/KernelCompiler.h"
+#include "support/Log.h"
 #include "support/Progress.h"
 #include "support/Status.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,8 +48,10 @@ struct CompileOptions {
   unsigned jobs = 0;                ///< kernels compiled at one time; 0 for one per core
   std::string workerProgram;        ///< program whose processes generate code; empty: this process does (WorkerPool.h)
   bool useCache = true;             ///< read and write compiled kernels in the cache directory
-  std::string dumpTo;               ///< directory that receives the text of every phase
-  Phase stopAfter = Phase::Code;
+  std::string dumpTo;               ///< directory that receives the text of every phase up to |stopAfter|
+  Phase stopAfter = Phase::Code;    ///< no later phase runs; an artifact is written after the last one alone
+  std::optional<int64_t> validTokens; ///< size of the tokenizer: logits from there on are padding and never win
+  Log *log = nullptr;               ///< told what was decided and, as debug lines, what was left aside
   bool dryRun = false;              ///< stop before code is generated: the report has the kernels that would be
   ProgressMode progress = ProgressMode::None;
 };

@@ -185,8 +185,13 @@ Expected<CompiledKernel> compileKernelText(const std::string &text, const std::s
   if (!runPhase(buildTilePhase, KernelStage::Tile))
     return failure(request, target, "E-KERNEL-SPECIALIZE", diagnostics.take());
   describe(kernel, result);
+  result.threads = target.simd ? 1 : target.lanes * request.schedule.warps;
+  if (options.last == KernelStage::Tile)
+    return result;
   if (!runPhase(buildLayoutsPhase, KernelStage::Layouts))
     return failure(request, target, "E-KERNEL-LAYOUTS", diagnostics.take());
+  if (options.last == KernelStage::Layouts)
+    return result;
 
   OwningOpRef<ModuleOp> lowered = ModuleOp::create(kernel.getLoc());
   std::unique_ptr<TargetLowering> lowering = makeLowering(target);
@@ -196,17 +201,20 @@ Expected<CompiledKernel> compileKernelText(const std::string &text, const std::s
     return failure(request, target, "E-KERNEL-SHARED",
                    "it needs " + std::to_string(result.sharedBytes) +
                        " bytes of shared memory, the target has " + std::to_string(target.sharedLimit));
-  result.threads = target.simd ? 1 : target.lanes * request.schedule.warps;
   if (wants(KernelStage::Target))
     result.texts[KernelStage::Target] = print(*lowered);
-  std::string llvmText;
-  Expected<EmittedCode> code = emitCode(*lowered, target, wants(KernelStage::Assembly),
-                                        wants(KernelStage::Llvm) ? &llvmText : nullptr);
+  if (options.last == KernelStage::Target)
+    return result;
+  EmitOptions emit;
+  emit.llvm = wants(KernelStage::Llvm);
+  emit.assembly = wants(KernelStage::Assembly);
+  emit.code = options.last == KernelStage::Assembly;
+  Expected<EmittedCode> code = emitCode(*lowered, target, emit);
   if (!code.ok())
     return failure(request, target, "E-KERNEL-CODE", code.error().message() + " " + diagnostics.take());
   result.code = std::move(code->bytes);
   if (wants(KernelStage::Llvm))
-    result.texts[KernelStage::Llvm] = std::move(llvmText);
+    result.texts[KernelStage::Llvm] = std::move(code->llvm);
   if (wants(KernelStage::Assembly))
     result.texts[KernelStage::Assembly] = std::move(code->assembly);
   return result;

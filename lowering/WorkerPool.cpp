@@ -106,7 +106,10 @@ static Expected<CompiledKernel> answer(const std::string &message) {
   QUERN_ASSIGN_OR_RETURN(KernelRequest request, parseKernelRequest(text));
   CompileKernelOptions options;
   std::istringstream numbers(stages);
-  for (int stage; numbers >> stage;)
+  int stage = 0;
+  if (numbers >> stage)
+    options.last = KernelStage(stage);
+  while (numbers >> stage)
     options.keep.push_back(KernelStage(stage));
   return compileKernel(request, targets.front(), options);
 }
@@ -217,9 +220,9 @@ Expected<CompiledKernel> WorkerPool::compile(unsigned slot, const KernelRequest 
   Worker &worker = *workers[slot];
   if (worker.process < 0)
     QUERN_RETURN_IF_ERROR(worker.start(program));
-  std::string message = target.name + "\n";
+  std::string message = target.name + "\n" + std::to_string(int(options.last));
   for (KernelStage stage : options.keep)
-    message += std::to_string(int(stage)) + " ";
+    message += " " + std::to_string(int(stage));
   message += "\n" + request.text() + "\n";
   auto failed = [&](const char *id, std::string cause) {
     return Status::error(Exit::CompileFailed, id,

@@ -101,8 +101,7 @@ static bool generate(llvm::Module &module, llvm::TargetMachine &machine, llvm::C
   return true;
 }
 
-Expected<EmittedCode> emitCode(mlir::ModuleOp module, const CodeTarget &target, bool wantAssembly,
-                               std::string *dumpLlvm) {
+Expected<EmittedCode> emitCode(mlir::ModuleOp module, const CodeTarget &target, const EmitOptions &options) {
   initialiseTargets();
   std::string error;
   std::unique_ptr<llvm::TargetMachine> machine = makeMachine(target, error);
@@ -127,13 +126,14 @@ Expected<EmittedCode> emitCode(mlir::ModuleOp module, const CodeTarget &target, 
         function.addFnAttr("target-features", target.features);
     }
   optimise(*code, *machine);
-  if (dumpLlvm) {
-    llvm::raw_string_ostream stream(*dumpLlvm);
+  EmittedCode result;
+  if (options.llvm) {
+    llvm::raw_string_ostream stream(result.llvm);
     code->print(stream, nullptr);
   }
-
-  EmittedCode result;
-  if (wantAssembly || nvptx) {
+  if (!options.code)
+    return result;
+  if (options.assembly || nvptx) {
     // Code generation changes the module: assembly for people is made from a copy.
     std::unique_ptr<llvm::Module> copy = nvptx ? nullptr : llvm::CloneModule(*code);
     if (!generate(nvptx ? *code : *copy, *machine, llvm::CodeGenFileType::AssemblyFile, result.assembly))

@@ -15,13 +15,17 @@ namespace quern::lowering {
 struct EmittedCode {
   std::string bytes;    ///< PTX text, AMD code object, or CPU shared object
   std::string assembly; ///< PTX text or assembly; empty unless asked for
+  std::string llvm;     ///< LLVM IR after optimisation; empty unless asked for
+};
+
+struct EmitOptions {
+  bool llvm = false, assembly = false; ///< keep these texts
+  bool code = true;                    ///< false ends with the optimised LLVM IR
 };
 
 /// Translates |module| (LLVM dialect only) to LLVM IR, runs LLVM's O3 pipeline with the target machine,
-/// generates code and links it in this process. Exit::CompileFailed "E-CODEGEN-...". |dumpLlvm|, where given,
-/// receives the LLVM IR after optimisation.
-Expected<EmittedCode> emitCode(mlir::ModuleOp module, const CodeTarget &target, bool wantAssembly = false,
-                               std::string *dumpLlvm = nullptr);
+/// generates code and links it in this process. Exit::CompileFailed "E-CODEGEN-...".
+Expected<EmittedCode> emitCode(mlir::ModuleOp module, const CodeTarget &target, const EmitOptions &options = {});
 
 /// Registers the translation of the LLVM dialect with |registry|; needed before `emitCode`.
 void registerEmission(mlir::DialectRegistry &registry);

@@ -4,10 +4,9 @@
 #include "runtime/KernelSignature.h"
 #include "runtime/MemoryAccount.h"
 #include "runtime/cpu/Buffer.h"
-#include "runtime/cpu/Features.h"
 #include "runtime/cpu/Kernel.h"
-#include "runtime/cpu/Target.h"
 #include "support/Threads.h"
+#include "support/target/CpuFeatures.h"
 
 #include <algorithm>
 #include <atomic>
@@ -36,7 +35,7 @@ uint64_t memoryBytes() {
 
 DeviceInfo describe(uint32_t threads) {
   CpuidFacts facts = readCpuid();
-  Features features = decideFeatures(facts);
+  CpuFeatures features = decideCpuFeatures(facts);
   DeviceInfo info;
   info.name = "cpu";
   info.description = facts.brand.empty() ? "unknown processor" : facts.brand;
@@ -228,6 +227,10 @@ void diagnose(std::vector<Check> &checks) {
 }
 
 } // namespace
+
+static ptrdiff_t chooseCode(const DeviceInfo &info, std::span<const std::string> targets) {
+  return chooseCpuCode({info.architecture, info.features}, targets);
+}
 
 const Backend backend = {"cpu", "cpu", /*numbered=*/false, list, open, chooseCode, diagnose};
 

@@ -4,7 +4,7 @@
 //   nvidia:sm_90a,sms=44,mem=26GiB     a part of a card: units and memory to plan for
 //   cpu                                the fixed set of the CPU, chosen from when the code is loaded
 //   cpu:x86-64-v4                      one member of that set
-//   cpu:native                         the machine that compiles; its features are recorded behind the name
+//   cpu:native                         the member that fits the compiling machine (CpuFeatures.h resolves it)
 //   h100                               an alias, see `targetAliases()`
 //
 // `text()` is the canonical form: equal specs have equal texts, and a text parses to its spec.
@@ -26,8 +26,6 @@ struct TargetSpec {
   std::string architecture;       ///< empty for plain `cpu`; "native" for cpu:native
   std::optional<uint32_t> units;  ///< given on the command line; absent means those of the card
   std::optional<uint64_t> memory; ///< bytes, likewise
-  /// cpu:native only: LLVM's CPU name and features of the machine, filled in by the compiler.
-  std::string nativeCpu, nativeFeatures;
 
   /// "nvidia:sm_90a": without options.
   std::string name() const;
@@ -37,10 +35,11 @@ struct TargetSpec {
   std::string folder() const;
 
   bool isCpu() const { return vendor == "cpu"; }
-  /// The targets that code is generated for: one, or the fixed set for plain `cpu`. Empty for cpu:native,
-  /// whose facts are not in the table.
+  bool isNative() const { return isCpu() && architecture == "native"; }
+  /// The targets that code is generated for: one, or the fixed set for plain `cpu`. Empty for cpu:native until
+  /// it is resolved.
   std::vector<const TargetInfo *> members() const;
-  /// The first of `members()`; null for cpu:native.
+  /// The first of `members()`; null for an unresolved cpu:native.
   const TargetInfo *info() const;
   /// Units and memory to plan for: as given, else of the card that stands for the target; 0 for a CPU.
   uint32_t plannedUnits() const;

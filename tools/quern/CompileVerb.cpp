@@ -1,6 +1,7 @@
 //===- CompileVerb.cpp - `quern compile` ----------------------------------===//
 #include "lowering/Compile.h"
 #include "support/Files.h"
+#include "tools/quern/CheckpointTokenizer.h"
 #include "tools/quern/Verb.h"
 
 #include <cstdio>
@@ -63,8 +64,9 @@ VerbBody addCompileVerb(CLI::App &app) {
   verb->add_flag("--dry-run", options->dryRun,
                  "Check everything and list the kernels; compile and write nothing");
   verb->add_option("--compile-to", options->phase,
-                   "Stop after a phase: import, model, tile, layouts, rings, target, llvm, code");
-  verb->add_option("--dump-to", options->dumpTo, "Directory for the text of every phase");
+                   "Stop after a phase, without an artifact unless it is the last: import, model, tile, layouts, "
+                   "rings, target, llvm, code");
+  verb->add_option("--dump-to", options->dumpTo, "Directory for the text of every phase that runs");
   addProgramFlags(*verb, options->flags);
   return [=]() -> Status {
     if (options->targets.empty())
@@ -73,6 +75,8 @@ VerbBody addCompileVerb(CLI::App &app) {
                        : options->weightsText == "random" ? lowering::WeightsMode::Random
                                                           : lowering::WeightsMode::Embed;
     options->progress = options->flags.progressMode();
+    Log log(options->flags.logLevel());
+    options->log = &log;
     options->workerProgram = "/proc/self/exe";
     QUERN_ASSIGN_OR_RETURN(options->stopAfter, lowering::parsePhase(options->phase));
     const bool writes = options->stopAfter == lowering::Phase::Code && !options->dryRun;
@@ -82,17 +86,24 @@ VerbBody addCompileVerb(CLI::App &app) {
     if (writes)
       if (Expected<AtomicFile> trial = AtomicFile::create(options->output); !trial.ok())
         return trial.takeError();
+    QUERN_ASSIGN_OR_RETURN(std::optional<runtime::Tokenizer> tokenizer,
+                           readCheckpointTokenizer(options->directory));
+    if (tokenizer)
+      options->validTokens = int64_t(tokenizer->size());
     QUERN_ASSIGN_OR_RETURN(lowering::CompileReport report, lowering::compileModel(*options));
     if (options->flags.quiet)
       return Status::success();
     printTable(report);
-    std::fprintf(
-        stderr, "import %.2f s, lower %.2f s, compile %.2f s (%u kernels, %u from the cache), write %.2f s\n",
-        report.importSeconds, report.lowerSeconds, report.compileSeconds, report.compiled, report.fromCache,
-        report.writeSeconds);
+    char line[160];
+    std::snprintf(line, sizeof line,
+                  "import %.2f s, lower %.2f s, compile %.2f s (%u kernels, %u from the cache), write %.2f s",
+                  report.importSeconds, report.lowerSeconds, report.compileSeconds, report.compiled,
+                  report.fromCache, report.writeSeconds);
+    log.info(line);
     if (writes)
-      std::fprintf(stderr, "wrote `%s`, %s\n", options->output.c_str(),
-                   formatBytes(double(report.artifactBytes)).c_str());
+      log.info("wrote `" + options->output + "`, " + formatBytes(double(report.artifactBytes)));
+    else if (!options->dryRun)
+      log.info("stopped after the phase `" + options->phase + "`: no artifact");
     return Status::success();
   };
 }

@@ -1,28 +1,24 @@
 //===- ImportVerb.cpp - `quern import` ------------------------------------===//
 #include "lowering/import/Report.h"
-#include "runtime/text/Tokenizer.h"
-#include "support/Files.h"
 #include "support/target/TargetSpec.h"
+#include "tools/quern/CheckpointTokenizer.h"
 #include "tools/quern/Verb.h"
 
 #include <cstdio>
 #include <memory>
-#include <unistd.h>
 
 namespace quern::tools {
 
 /// What stands about the tokenizer in the report: "1024 tokens", "none", or the reason why it cannot be read.
-static Expected<std::string> tokenizerText(const std::string &directory, Status &fault) {
-  const std::string path = directory + "/tokenizer.json";
-  if (access(path.c_str(), F_OK) != 0)
-    return std::string("none: token ids go in and come out");
-  QUERN_ASSIGN_OR_RETURN(std::string text, readFile(path, runtime::Tokenizer::maxFileBytes));
-  Expected<runtime::Tokenizer> tokenizer = runtime::Tokenizer::read(text, path);
+static std::string tokenizerText(const std::string &directory, Status &fault) {
+  Expected<std::optional<runtime::Tokenizer>> tokenizer = readCheckpointTokenizer(directory);
   if (!tokenizer.ok()) {
     fault = tokenizer.takeError();
     return fault.sentence();
   }
-  return std::string("readable");
+  if (!*tokenizer)
+    return "none: token ids go in and come out";
+  return std::to_string((*tokenizer)->size()) + " tokens";
 }
 
 VerbBody addImportVerb(CLI::App &app) {
@@ -60,7 +56,7 @@ VerbBody addImportVerb(CLI::App &app) {
     for (const TargetSpec &target : targets)
       plans.push_back(import::planMemory(model, target, options->limits));
     Status tokenizerFault = Status::success();
-    QUERN_ASSIGN_OR_RETURN(std::string tokenizer, tokenizerText(options->directory, tokenizerFault));
+    const std::string tokenizer = tokenizerText(options->directory, tokenizerFault);
     if (options->format == OutputFormat::Json) {
       Json json = import::importJson(model, plans, options->tensors);
       json.set("tokenizer", tokenizer);

@@ -1,12 +1,13 @@
-//===- Features.cpp -------------------------------------------------------===//
-#include "runtime/cpu/Features.h"
+//===- CpuFeatures.cpp ----------------------------------------------------===//
+#include "support/target/CpuFeatures.h"
 
 #include <algorithm>
+#include <utility>
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
 
-namespace quern::runtime::cpu {
+namespace quern {
 
 namespace {
 
@@ -14,6 +15,15 @@ constexpr bool bit(uint64_t word, unsigned index) { return (word >> index & 1) !
 
 /// Intel SDM volume 1, 13.3: SSE and AVX state; opmask, upper halves and upper registers; tile state.
 constexpr uint64_t avxState = 0x6, avx512State = 0xE6, amxState = 0x60000;
+
+/// 1 to 4; 0 for what is no level.
+int levelNumber(const std::string &name) {
+  static constexpr const char *names[] = {"x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4"};
+  for (int i = 0; i < 4; ++i)
+    if (name == names[i])
+      return i + 1;
+  return 0;
+}
 
 } // namespace
 
@@ -54,8 +64,8 @@ CpuidFacts readCpuid() {
   return facts;
 }
 
-Features decideFeatures(const CpuidFacts &f) {
-  Features result;
+CpuFeatures decideCpuFeatures(const CpuidFacts &f) {
+  CpuFeatures result;
   const uint32_t c1 = f.leaf1Ecx, b7 = f.leaf7Ebx;
   const bool avx = (f.xcr0 & avxState) == avxState, avx512 = (f.xcr0 & avx512State) == avx512State;
 
@@ -86,4 +96,43 @@ Features decideFeatures(const CpuidFacts &f) {
   return result;
 }
 
-} // namespace quern::runtime::cpu
+ptrdiff_t chooseCpuCode(const CpuFeatures &own, std::span<const std::string> names) {
+  const int level = levelNumber(own.level);
+  std::pair<int, int> best{0, -1}; // level, number of features
+  ptrdiff_t chosen = -1;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const std::string &name = names[i];
+    size_t end = std::min(name.find_first_of("+,"), name.size());
+    std::pair<int, int> rank{levelNumber(name.substr(0, end)), 0};
+    bool fits = rank.first != 0 && rank.first <= level;
+    while (fits && end < name.size()) {
+      size_t next = std::min(name.find_first_of("+,", end + 1), name.size());
+      fits = std::ranges::count(own.features, name.substr(end + 1, next - end - 1)) != 0;
+      ++rank.second;
+      end = next;
+    }
+    if (fits && rank > best) {
+      best = rank;
+      chosen = static_cast<ptrdiff_t>(i);
+    }
+  }
+  return chosen;
+}
+
+Expected<TargetSpec> resolveNative(TargetSpec spec, const CpuFeatures &own) {
+  if (!spec.isNative())
+    return spec;
+  std::vector<std::string> names;
+  for (const TargetInfo &target : knownTargets())
+    if (target.isCpu())
+      names.emplace_back(target.architecture);
+  ptrdiff_t chosen = chooseCpuCode(own, names);
+  if (chosen < 0)
+    return Status::error(Exit::Unsupported, "E-TARGET-NATIVE", "no code can be made for this machine's processor")
+        .cause("its level is " + own.level + ", the lowest with code " + names.front())
+        .remedy("name the target of the machine that the model is for");
+  spec.architecture = names[static_cast<size_t>(chosen)];
+  return spec;
+}
+
+} // namespace quern

@@ -44,6 +44,13 @@ Expected<Phase> parsePhase(const std::string &name) {
       .remedy("choose one of " + known);
 }
 
+/// Texts of a kernel and the phases that leave them.
+static constexpr std::pair<KernelStage, const char *> stages[] = {{KernelStage::Tile, "tile"},
+                                                                  {KernelStage::Layouts, "layouts"},
+                                                                  {KernelStage::Target, "target"},
+                                                                  {KernelStage::Llvm, "llvm"},
+                                                                  {KernelStage::Assembly, "code"}};
+
 /// Where a kernel's way ends when |phase| is the last one. No kernel has rings yet, so that phase leaves its text as
 /// `layouts` made it (issue 4).
 static KernelStage lastStage(Phase phase) {
@@ -239,8 +246,9 @@ private:
     CompileKernelOptions kernelOptions;
     kernelOptions.last = lastStage(options.stopAfter);
     if (!options.dumpTo.empty())
-      kernelOptions.keep = {KernelStage::Tile, KernelStage::Layouts, KernelStage::Target, KernelStage::Llvm,
-                            KernelStage::Assembly};
+      for (auto [stage, name] : stages)
+        if (stage <= kernelOptions.last)
+          kernelOptions.keep.push_back(stage);
     std::atomic<size_t> next = 0;
     std::atomic<unsigned> compiled = 0, cached = 0;
     std::mutex errorMutex;
@@ -350,11 +358,6 @@ private:
       row.codeBytes = kernel.code.size();
       row.seconds = build.seconds[k];
       report.kernels.push_back(row);
-      static constexpr std::pair<KernelStage, const char *> stages[] = {{KernelStage::Tile, "tile"},
-                                                                        {KernelStage::Layouts, "layouts"},
-                                                                        {KernelStage::Target, "target"},
-                                                                        {KernelStage::Llvm, "llvm"},
-                                                                        {KernelStage::Assembly, "code"}};
       for (auto [stage, name] : stages)
         if (auto it = kernel.texts.find(stage); it != kernel.texts.end())
           QUERN_RETURN_IF_ERROR(dump(std::string(name) + "/" + folderOf(plan) + "/" + kernel.symbol +

@@ -128,7 +128,8 @@ Expected<TargetSpec> resolveNative(TargetSpec spec, const CpuFeatures &own) {
       names.emplace_back(target.architecture);
   ptrdiff_t chosen = chooseCpuCode(own, names);
   if (chosen < 0)
-    return Status::error(Exit::Unsupported, "E-TARGET-NATIVE", "no code can be made for this machine's processor")
+    return Status::error(Exit::Unsupported, "E-TARGET-NATIVE",
+                         "no code can be made for this machine's processor")
         .cause("its level is " + own.level + ", the lowest with code " + names.front())
         .remedy("name the target of the machine that the model is for");
   spec.architecture = names[static_cast<size_t>(chosen)];

@@ -3,8 +3,8 @@
 // Reads CPUID and XCR0. A feature counts only where the operating system saves its registers. Levels are
 // those of the x86-64 psABI, section 3.1.1; feature names are LLVM's.
 //
-// Code for a CPU is named by a level, then the features that it uses beyond the level: "x86-64-v3", "x86-64-v4",
-// "x86-64-v4+avx512bf16" (a comma may stand for the plus).
+// Code for a CPU is named by a level, then the features that it uses beyond the level: "x86-64-v3",
+// "x86-64-v4", "x86-64-v4+avx512bf16" (a comma may stand for the plus).
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_SUPPORT_TARGET_CPUFEATURES_H
@@ -40,12 +40,12 @@ CpuidFacts readCpuid();
 
 CpuFeatures decideCpuFeatures(const CpuidFacts &facts);
 
-/// Index of the highest level in |names| that |own| reaches, of those the one with most features, all of which |own|
-/// has; -1 where none fits.
+/// Index of the highest level in |names| that |own| reaches, of those the one with most features, all of
+/// which |own| has; -1 where none fits.
 ptrdiff_t chooseCpuCode(const CpuFeatures &own, std::span<const std::string> names);
 
-/// `cpu:native` becomes the highest member of the fixed set that |own| executes, every other target stays as it is.
-/// Exit::Unsupported "E-TARGET-NATIVE" where not even the lowest member fits.
+/// `cpu:native` becomes the highest member of the fixed set that |own| executes, every other target stays as
+/// it is. Exit::Unsupported "E-TARGET-NATIVE" where not even the lowest member fits.
 Expected<TargetSpec> resolveNative(TargetSpec spec, const CpuFeatures &own);
 
 } // namespace quern

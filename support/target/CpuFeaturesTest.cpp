@@ -101,7 +101,9 @@ TEST(CpuFeaturesTest, TakesTheHighestCodeThatFits) {
 TEST(CpuFeaturesTest, NeverTakesUnknownNamesOrFeatures) {
   const CpuFeatures best{"x86-64-v4", {"avx512bf16"}};
   EXPECT_EQ(chooseCpuCode(best, std::vector<std::string>{"aarch64", "x86-64-v5", ""}), -1);
-  EXPECT_EQ(chooseCpuCode(best, std::vector<std::string>{"x86-64-v4+avx512bf16+amx-tile", "x86-64-v4,avx512bf16"}), 1);
+  EXPECT_EQ(
+      chooseCpuCode(best, std::vector<std::string>{"x86-64-v4+avx512bf16+amx-tile", "x86-64-v4,avx512bf16"}),
+      1);
 }
 
 TEST(CpuFeaturesTest, NativeIsTheHighestMemberThatFits) {

@@ -30,6 +30,9 @@ RunResult runProgram(const std::string &program, std::vector<std::string> argume
     dup2(err[1], STDERR_FILENO);
     for (int fd : {out[0], out[1], err[0], err[1]})
       close(fd);
+    // The user's own configuration says nothing about a test.
+    setenv("XDG_CONFIG_HOME", "/dev/null/none", 1);
+    unsetenv("QUERN_LOG");
     for (const auto &[name, value] : options.environment)
       setenv(name.c_str(), value.c_str(), 1);
     if (options.fileBytes != 0) {

@@ -1,6 +1,7 @@
 //===- Program.cpp - Flags, errors and exit codes -------------------------===//
 #include "tools/cli/Program.h"
 #include "support/Interrupt.h"
+#include "tools/cli/Configuration.h"
 
 #include <cctype>
 #include <cerrno>
@@ -29,6 +30,7 @@ void addProgramFlags(CLI::App &app, ProgramFlags &flags) {
       ->default_str("auto");
   app.add_flag("-q,--quiet", flags.quiet, "Errors alone on stderr");
   app.add_flag("-v,--verbose", flags.verbose, "More messages; twice for all");
+  Configuration::addFlags(app);
 }
 
 void addFormatFlag(CLI::App &app, OutputFormat &format) {
@@ -42,7 +44,12 @@ void addFormatFlag(CLI::App &app, OutputFormat &format) {
       ->default_str("text");
 }
 
-/// The deepest verb that was named, for its help.
+/// The verb that was named, or the program itself where it has none.
+static CLI::App &verbOf(CLI::App &app) {
+  std::vector<CLI::App *> verbs = app.get_subcommands();
+  return verbs.empty() ? app : *verbs.front();
+}
+
 static std::string helpCommand(const CLI::App &app) {
   std::string command = app.get_name();
   for (const CLI::App *verb : app.get_subcommands())
@@ -55,6 +62,13 @@ std::optional<int> parseArguments(CLI::App &app, int argc, char **argv) {
     app.name(std::string(argv[0]).substr(std::string_view(argv[0]).rfind('/') + 1));
   try {
     app.parse(argc, argv);
+    Expected<Configuration> configuration = Configuration::complete(verbOf(app));
+    if (!configuration.ok())
+      return finishProgram(configuration.error());
+    if (configuration->wantsPrint()) {
+      std::printf("%s", configuration->text().c_str());
+      return finishProgram(Status::success());
+    }
   } catch (const CLI::ParseError &error) {
     if (error.get_exit_code() == 0) {
       app.exit(error);

@@ -46,12 +46,13 @@ enum class OutputFormat : uint8_t { Text, Json };
 
 /// Settings of CLI11 that must stand before any flag or verb is added: defaults in the help, the version.
 void beginProgram(CLI::App &app);
-/// --progress, -q, -v. |flags| outlives the parse.
+/// --progress, -q, -v, --config, --print-config. |flags| outlives the parse.
 void addProgramFlags(CLI::App &app, ProgramFlags &flags);
 /// --format text|json.
 void addFormatFlag(CLI::App &app, OutputFormat &format);
 
-/// Nothing where the arguments are right; else the exit code, after help or version went to stdout, or one
+/// Nothing where the arguments are right, with what they leave open filled in (Configuration.h); else the exit code,
+/// after help, version or configuration went to stdout, or one
 /// sentence about what is wrong to stderr (Exit::Usage "E-USAGE"). From then on Ctrl-C sets the flag of
 /// Interrupt.h.
 std::optional<int> parseArguments(CLI::App &app, int argc, char **argv);

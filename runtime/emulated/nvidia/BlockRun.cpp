@@ -124,6 +124,8 @@ void BlockRun::start(uint32_t index) {
     barrier = Barrier();
   asynchronous.reset(*launch.options, index);
   mbarriers.clear();
+  for (AsyncCopies &mine : copies)
+    mine.clear();
   waitingOnMbarriers = fruitlessWaits = 0;
   clusterBarrier = ClusterBarrier();
   clusterBarrier.phaseOf.resize(threads.size());

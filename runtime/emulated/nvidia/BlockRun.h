@@ -19,6 +19,7 @@
 #define QUERN_RUNTIME_EMULATED_NVIDIA_BLOCKRUN_H
 
 #include "runtime/emulated/Machine.h"
+#include "runtime/emulated/nvidia/AsyncCopies.h"
 #include "runtime/emulated/nvidia/AsyncOperations.h"
 #include "runtime/emulated/nvidia/Fibre.h"
 #include "runtime/emulated/nvidia/Mbarriers.h"
@@ -142,9 +143,20 @@ public:
     uint64_t key = 0;
     uint32_t agent = 0, clock = 0;
   };
-  Signal expectSignal(ThreadContext *thread, uint32_t site, uint64_t address);
+  /// |asyncProxy|: the operation goes through the async proxy.
+  Signal expectSignal(ThreadContext *thread, uint32_t site, uint64_t address, bool asyncProxy = true);
   /// The operation has ended with |bytes|, or with |arrivals|.
   void signal(uint64_t key, uint32_t site, uint32_t bytes, uint32_t arrivals);
+
+  // Copies of cp.async (AsyncCopies.cpp).
+
+  /// Starts |copy| to shared |address|, which has been checked.
+  void startCopy(ThreadContext *thread, AsyncCopy copy, uint64_t address);
+  void commitCopies(ThreadContext *thread);
+  void waitForCopyGroups(ThreadContext *thread, uint32_t open);
+  void waitForAllCopies(ThreadContext *thread);
+  void arriveAfterCopies(ThreadContext *thread, uint32_t site, uint64_t address, bool increments);
+
   void clusterArrive(ThreadContext *thread, uint32_t site, bool releases);
   void clusterWait(ThreadContext *thread, uint32_t site, bool acquires);
   [[noreturn]] void failAt(ThreadContext *thread, uint32_t site, Fault::Kind kind, const char *text,
@@ -194,6 +206,7 @@ private:
   void checkCluster();
   void checkLeftovers(ThreadContext *thread);
   bool completePending(Warp &warp, size_t index);
+  void endCopies(ThreadContext *thread, std::vector<AsyncCopy> ended);
   std::string describeWaiters() const;
   std::string describeMbarrier(uint32_t key) const;
   void start(uint32_t index);
@@ -217,6 +230,7 @@ private:
   uint32_t firstBlock = 0; ///< of the cluster
   AsyncOperations asynchronous;
   Mbarriers mbarriers;
+  std::vector<AsyncCopies> copies; ///< by thread, made when the first copy is started
   uint32_t waitingOnMbarriers = 0, fruitlessWaits = 0;
   struct ClusterBarrier {
     uint32_t arrived = 0, phase = 0;

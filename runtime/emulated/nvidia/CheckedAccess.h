@@ -21,6 +21,12 @@ namespace quern::runtime::emulated::nvidia {
 std::byte *sharedAccess(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes,
                         uint32_t flags, const void *stored);
 
+/// The same without a look at the shadow.
+std::byte *sharedPlace(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes);
+
+/// The host memory of |bytes| of readable global memory at |address|; alignment is not checked.
+const std::byte *globalRange(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes);
+
 /// Fails with |fault| where |conflict| is one.
 void failOnConflict(ThreadContext *thread, uint32_t site, uint64_t address, uint64_t bytes,
                     const Conflict &conflict);

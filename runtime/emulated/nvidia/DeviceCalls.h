@@ -19,11 +19,12 @@ struct DeviceCall {
 };
 
 /// Every function that translated code may call: memory and faults (DeviceCallsMemory.cpp), what waits
-/// (DeviceCallsWarp.cpp), matrix instructions (DeviceCallsMatrix.cpp), arithmetic (Arithmetic.cpp),
-/// mbarriers, clusters and fences (DeviceCallsMbarrier.cpp).
+/// (DeviceCallsWarp.cpp), matrix instructions (DeviceCallsMatrix.cpp), copies (AsyncCopies.cpp), arithmetic
+/// (Arithmetic.cpp), mbarriers, clusters and fences (DeviceCallsMbarrier.cpp).
 std::span<const DeviceCall> memoryCalls();
 std::span<const DeviceCall> warpCalls();
 std::span<const DeviceCall> matrixCalls();
+std::span<const DeviceCall> copyCalls();
 std::span<const DeviceCall> arithmeticCalls();
 std::span<const DeviceCall> mbarrierCalls();
 

@@ -70,6 +70,32 @@ std::byte *sharedAccess(ThreadContext *thread, uint32_t site, uint64_t address, 
   return place;
 }
 
+std::byte *sharedPlace(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes) {
+  const BlockContext &block = *thread->block;
+  uint64_t offset = address - block.sharedOrigin;
+  if (offset > block.sharedBytes || bytes > block.sharedBytes - offset)
+    failAccess(thread, site, Fault::OutOfBounds, address, bytes, "shared");
+  if (address & (bytes - 1))
+    failAccess(thread, site, Fault::Misaligned, address, bytes, "shared");
+  return block.shared + offset;
+}
+
+const std::byte *globalRange(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes) {
+  const BlockSetup &setup = thread->block->run->setup();
+  SiteCache &cache = thread->block->caches[site];
+  if (address - cache.base < cache.limit && bytes <= cache.limit - (address - cache.base))
+    return reinterpret_cast<const std::byte *>(address);
+  for (const GlobalMemory *memory : {setup.memory, setup.variables, setup.constants}) {
+    uint64_t base = 0, size = 0;
+    if (!memory->find(address, base, size) || bytes > size - (address - base))
+      continue;
+    // The limit is the size here: the width of the access is not always the same.
+    cache = {base, size};
+    return reinterpret_cast<const std::byte *>(address);
+  }
+  failAccess(thread, site, Fault::OutOfBounds, address, bytes, "global");
+}
+
 std::byte *globalAccess(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes,
                         uint32_t flags, bool isGeneric) {
   BlockContext &block = *thread->block;

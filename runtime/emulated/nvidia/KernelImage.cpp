@@ -121,6 +121,11 @@ private:
       return;
     bool shared = false;
     unsigned bytes = 16;
+    // A copy of cp.async names its size.
+    if (instruction.opcode == "cp" && instruction.operands.size() > 2 &&
+        instruction.operands[2].kind == Operand::Integer)
+      bytes = static_cast<unsigned>(
+          std::min<uint64_t>(bytes, std::max<uint64_t>(4, instruction.operands[2].value)));
     for (const std::string &modifier : instruction.modifiers) {
       shared |= modifier.starts_with("shared");
       if (auto type = numberType(modifier))

@@ -175,13 +175,14 @@ bool BlockRun::waitMbarrier(ThreadContext *thread, uint32_t site, uint64_t addre
   return done;
 }
 
-BlockRun::Signal BlockRun::expectSignal(ThreadContext *thread, uint32_t site, uint64_t address) {
+BlockRun::Signal BlockRun::expectSignal(ThreadContext *thread, uint32_t site, uint64_t address,
+                                        bool asyncProxy) {
   Signal signal;
   Mbarrier &mbarrier = mbarrierAt(thread, site, address, signal.key);
   ++mbarrier.inFlight;
   if (sanitizes()) {
     // The operation looks at the mbarrier through the async proxy: PTX ISA 9.7.13.4, "fence.mbarrier_init".
-    if (!shadow.isFenced(mbarrier.initThread, mbarrier.initClock, thread->linear))
+    if (asyncProxy && !shadow.isFenced(mbarrier.initThread, mbarrier.initClock, thread->linear))
       failAt(thread, site, Fault::Asynchronous,
              "the initialisation of the mbarrier is not made visible by fence.mbarrier_init or "
              "fence.proxy.async",
@@ -243,6 +244,7 @@ bool BlockRun::letTimePass() {
 
 /// The thread ends: what it has started must not need its memory any more.
 void BlockRun::checkLeftovers(ThreadContext *thread) {
+  waitForAllCopies(thread);
   if (asynchronous.empty() && mbarriers.empty())
     return;
   if (const AsyncOperation *operation = asynchronous.oldest(thread->linear);

@@ -37,7 +37,7 @@ Conflict SharedShadow::read(uint32_t thread, uint32_t site, uint64_t offset, uin
     if (writer.clock == 0) {
       if (findUninitialised)
         conflict.kind = Conflict::Uninitialised;
-    } else if (!before(writer, thread) && !(strong && writer.strong)) {
+    } else if (!before(writer, thread) && !(strong && writer.strong == 1)) {
       conflict = with(Conflict::WriteRead, writer);
     }
     note(granule, {clocks[thread], static_cast<uint16_t>(thread), strong, site});
@@ -52,8 +52,10 @@ Conflict SharedShadow::write(uint32_t thread, uint32_t site, uint64_t offset, ui
     Granule &granule = granules[i];
     const Access &writer = granule.writer;
     // An operation that is still going on may also change what it has not changed yet.
-    auto differs = [&](const Access &access) { return !same || access.thread >= threads; };
-    if (writer.clock != 0 && differs(writer) && !before(writer, thread) && !(strong && writer.strong))
+    auto differs = [&](const Access &access) {
+      return !same || access.thread >= threads || (access.strong & inFlight);
+    };
+    if (writer.clock != 0 && differs(writer) && !before(writer, thread) && !(strong && writer.strong == 1))
       conflict = with(Conflict::WriteWrite, writer);
     for (const Access &reader : granule.readers)
       if (reader.clock != 0 && !same && !before(reader, thread) && !(strong && reader.strong))
@@ -61,6 +63,22 @@ Conflict SharedShadow::write(uint32_t thread, uint32_t site, uint64_t offset, ui
     granule.writer = {clocks[thread], static_cast<uint16_t>(thread), strong, site};
   }
   return conflict;
+}
+
+Conflict SharedShadow::beginCopy(uint32_t thread, uint32_t site, uint64_t offset, uint32_t bytes) {
+  Conflict conflict = write(thread, site, offset, bytes, false, false);
+  for (uint64_t i = offset >> shift, last = (offset + bytes - 1) >> shift; i <= last; ++i)
+    granules[i].writer.strong = inFlight;
+  return conflict;
+}
+
+void SharedShadow::endCopy(uint32_t thread, uint32_t writer, uint32_t clock, uint32_t site, uint64_t offset,
+                           uint32_t bytes) {
+  for (uint64_t i = offset >> shift, last = (offset + bytes - 1) >> shift; i <= last; ++i) {
+    Access &access = granules[i].writer;
+    if ((access.strong & inFlight) && access.thread == thread && access.site == site)
+      access = {clock, static_cast<uint16_t>(writer), 0, site};
+  }
 }
 
 Conflict SharedShadow::asyncRead(uint32_t issuer, uint32_t agent, uint32_t clock, uint32_t site,

@@ -53,6 +53,12 @@ public:
   Conflict read(uint32_t thread, uint32_t site, uint64_t offset, uint32_t bytes, bool strong);
   Conflict write(uint32_t thread, uint32_t site, uint64_t offset, uint32_t bytes, bool strong, bool same);
 
+  /// |thread| starts a copy (cp.async) into the memory: until endCopy no access is in order with it.
+  Conflict beginCopy(uint32_t thread, uint32_t site, uint64_t offset, uint32_t bytes);
+  /// The copy has ended: it counts as a write by |writer|, a thread or an agent, at |clock|.
+  void endCopy(uint32_t thread, uint32_t writer, uint32_t clock, uint32_t site, uint64_t offset,
+               uint32_t bytes);
+
   /// A clock for asynchronous operations; starts at zero, which everybody knows.
   uint32_t addAgent();
   /// An access of an asynchronous operation that |issuer| starts; those who know |clock| of |agent| come
@@ -87,9 +93,10 @@ private:
   struct Access {
     uint32_t clock = 0; ///< 0: no such access
     uint16_t thread = 0;
-    uint16_t strong = 0;
+    uint16_t strong = 0; ///< 1: strong; inFlight: a copy that |thread| has started
     uint32_t site = 0;
   };
+  static constexpr uint16_t inFlight = 2;
   struct Granule {
     Access writer, readers[2];
   };
@@ -99,10 +106,12 @@ private:
     return rows.empty() ? clock : std::max(clock, rows[size_t(thread) * stride + of]);
   }
   bool before(const Access &access, uint32_t thread) const {
+    if (access.strong & inFlight)
+      return false;
     return access.thread == thread || access.clock <= knowledge(thread, access.thread);
   }
   Conflict with(Conflict::Kind kind, const Access &access) const {
-    return {kind, access.thread, access.site, access.thread >= threads};
+    return {kind, access.thread, access.site, access.thread >= threads || (access.strong & inFlight)};
   }
   void note(Granule &granule, const Access &reader);
   void needRows();

@@ -186,6 +186,10 @@ private:
   bool elect();
   bool sleep();
 
+  //===--- TranslateCopy.cpp -----------------------------------------------===//
+
+  bool copyAsync();
+
   //===--- TranslateMatrix.cpp ---------------------------------------------===//
 
   bool multiplyMatrices();

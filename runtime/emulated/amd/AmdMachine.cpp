@@ -239,6 +239,12 @@ void AmdProgram::startWave(Wave &wave, const LaunchShape &shape, const LaunchMem
   wave.pc = uint32_t(loaded->code.indexByDword[(entry - loaded->object.textAddress) / 4]);
 }
 
+/// BySeed, resolved: latest for multiples of 3, then earliest and random.
+AsyncOrder asyncOrder(const RunOptions &options) {
+  static constexpr AsyncOrder bySeed[] = {AsyncOrder::Latest, AsyncOrder::Earliest, AsyncOrder::Random};
+  return options.asynchronous == AsyncOrder::BySeed ? bySeed[options.seed % 3] : options.asynchronous;
+}
+
 /// The error that a finding ends the run with.
 Status reported(const Finding &finding) {
   static const struct {
@@ -282,6 +288,7 @@ Status AmdProgram::run(const LaunchShape &shape, std::span<const Argument> argum
   launch.memory = &memory;
   launch.options = &options;
   launch.kernel = kernel.name;
+  launch.asynchronous = asyncOrder(options);
   launch.loadsAreAtomic = loaded->code.comparesAndSwapsLocal;
   launch.extra = {
       {launch.imageBase, loaded->object.imageBytes},

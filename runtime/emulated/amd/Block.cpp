@@ -32,9 +32,28 @@ bool Block::checkLocal(Wave &wave, unsigned lane, uint64_t address, unsigned siz
   return false;
 }
 
+/// Reports an access to bytes that a load of the same wave writes and that no wait has covered yet.
+bool Block::meetsDirectLoad(Wave &wave, unsigned lane, uint32_t address, unsigned size) {
+  for (const auto &operation : wave.unfinishedMemory())
+    if (operation->toLocal)
+      for (uint32_t written : operation->addresses)
+        if (address < written + operation->addressSize && written < address + size) {
+          wave.fault("missing-wait",
+                     "local byte " + std::to_string(std::max(address, written)) +
+                         " is accessed before the wait of the load that writes it",
+                     lane);
+          return true;
+        }
+  return false;
+}
+
 bool Block::touchLocal(Wave &wave, unsigned lane, uint32_t address, unsigned size, LocalAccess kind) {
   if (shadow.empty() || address + size > shadow.size())
     return true;
+  if (kind == LocalAccess::Direct)
+    kind = LocalAccess::Write;
+  else if (wave.unfinishedDirectLoads() && meetsDirectLoad(wave, lane, address, size)) [[unlikely]]
+    return false;
   uint16_t self = uint16_t(wave.number);
   for (unsigned i = 0; i < size; ++i) {
     Shadow &byte = shadow[address + i];
@@ -89,6 +108,10 @@ void Block::signalBarrier(Wave &wave) {
   for (const auto &operation : wave.unfinishedLocal())
     for (uint32_t address : operation->addresses)
       touchLocal(wave, 0, address, operation->addressSize, LocalAccess(operation->addressKind));
+  for (const auto &operation : wave.unfinishedMemory())
+    if (operation->toLocal)
+      for (uint32_t address : operation->addresses)
+        touchLocal(wave, 0, address, operation->addressSize, LocalAccess::Direct);
 }
 
 bool Block::isFirstSignal(const Wave &wave) const {

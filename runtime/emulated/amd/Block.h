@@ -41,11 +41,13 @@ struct LaunchContext {
   /// A plain local load beside an atomic of another wave is no race: code with compare-and-swap loops, whose
   /// first load cannot be told from a plain one.
   bool loadsAreAtomic = false;
+  AsyncOrder asynchronous = AsyncOrder::Latest; ///< never BySeed
   std::vector<ExtraRange> extra;
   std::string kernel;
 };
 
-enum class LocalAccess : uint8_t { Read, Write, Atomic };
+/// Direct: written by a load from global memory that takes effect later.
+enum class LocalAccess : uint8_t { Read, Write, Atomic, Direct };
 
 class Block {
 public:
@@ -83,6 +85,7 @@ private:
   static constexpr uint16_t kManyReaders = 0xffff;
   std::vector<Shadow> shadow;
   bool step(Wave &wave);
+  bool meetsDirectLoad(Wave &wave, unsigned lane, uint32_t address, unsigned size);
   bool allSignalled() const;
 };
 

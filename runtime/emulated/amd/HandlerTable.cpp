@@ -25,6 +25,8 @@ HandlerTable::HandlerTable() {
   addWaveMatrix();
   addCrossLane();
   addLocalMemory();
+  addTransposingLoads();
+  addDirectLoads();
   addGlobalMemory();
   addAtomics();
 }

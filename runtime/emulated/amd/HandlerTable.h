@@ -23,6 +23,7 @@ struct HandlerEntry {
   uint8_t destinations = 1;
   bool preservesHigh = false; ///< a 16-bit result keeps the other half on every target
   uint32_t immediate = 0;     ///< initial value of Instruction::immediate
+  bool readsM0 = false;
 };
 
 class HandlerTable {
@@ -58,6 +59,8 @@ private:
   void addWaveMatrix();
   void addCrossLane();
   void addLocalMemory();
+  void addTransposingLoads();
+  void addDirectLoads();
   void addGlobalMemory();
   void addAtomics();
 

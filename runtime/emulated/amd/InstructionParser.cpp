@@ -420,6 +420,11 @@ Instruction parseSingle(const TargetFacts &target, string_view text, int64_t imm
   std::string mnemonic = baseMnemonic(name);
   if (mnemonic.starts_with("v_dual_"))
     mnemonic = "v_" + mnemonic.substr(7);
+  // A buffer load to local memory is an instruction of its own here.
+  if (mnemonic.starts_with("buffer_load_") && rest.ends_with(" lds")) {
+    mnemonic.insert(12, "lds_");
+    rest.remove_suffix(4);
+  }
   const HandlerEntry *entry = handlerTable().find(mnemonic);
   if (!entry)
     return in;
@@ -521,6 +526,11 @@ Instruction parseSingle(const TargetFacts &target, string_view text, int64_t imm
     good &= in.operandCount == dataOperands;
   } else {
     in.returns = false;
+  }
+  if (entry->readsM0 && in.operandCount < in.operands.size()) {
+    Operand &m0 = in.operands[in.operandCount++]; // for the check of outstanding loads
+    m0.kind = OperandKind::Scalar;
+    m0.index = scalar::M0;
   }
   if (mnemonic == "ds_swizzle_b32")
     in.immediate = uint32_t(immediate);

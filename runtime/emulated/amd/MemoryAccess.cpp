@@ -1,8 +1,14 @@
 //===- MemoryAccess.cpp - Checked addresses of memory instructions --------===//
 //
-// See MemoryAccess.h. Buffer addressing and its range check: CDNA3 manual, chapter "Buffer addressing" and
-// RDNA4 manual, chapter "Vector memory buffer instructions": raw buffers (no stride) check each dword's byte
-// offset, scalar offset included, against num_records; structured ones check the index.
+// See MemoryAccess.h. Buffer addressing and its range check: CDNA3 and CDNA4 manuals, 9.1.5, with what was
+// measured on a gfx950 where they leave it open (github.com/ROCm/rocm-systems pull request 10928); RDNA3 and
+// RDNA4 manuals, chapter "Vector memory buffer instructions" (OOB_SELECT):
+//
+//   by index   gfx9 with idxen and a stride: the index is below num_records
+//   by bytes   else: every dword of the access ends within num_records bytes, scalar offset included; on gfx9
+//   the
+//              vector and instruction offsets are added modulo 2^32 before
+//   none       gfx9 with ADD_TID_ENABLE
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/emulated/amd/MemoryAccess.h"
@@ -60,7 +66,9 @@ bool bufferAddresses(Wave &wave, const Instruction &in, unsigned first, uint64_t
   }
   BufferDescriptor d = BufferDescriptor::read(wave, resource);
   uint32_t scalarPart = scalarOffset.kind == OperandKind::None ? 0 : wave.read32(scalarOffset);
-  bool scratch = d.addsLane && d.swizzled; // the private segment as a buffer
+  // The private segment as a buffer.
+  bool scratch = d.addsLane && d.swizzled && d.base >= wave.scratchBase &&
+                 d.base - wave.scratchBase <= uint64_t(wave.scratchBytesPerLane) * wave.width;
   out.ranged = true;
   for (unsigned lane = 0; lane < wave.width; ++lane) {
     if (!(lanes >> lane & 1))
@@ -68,6 +76,8 @@ bool bufferAddresses(Wave &wave, const Instruction &in, unsigned first, uint64_t
     uint64_t index = in.indexed ? wave.row(vector.index)[lane] : 0;
     uint64_t offset = in.offsetEnabled ? wave.row(vector.index + (in.indexed ? 1 : 0))[lane] : 0;
     offset += uint32_t(in.offset);
+    if (wave.target.isGfx9())
+      offset = uint32_t(offset);
     if (scratch) {
       // One private memory per lane here, where hardware interleaves the dwords of all lanes: offsets that
       // count for the whole wave are divided by its width.
@@ -85,9 +95,11 @@ bool bufferAddresses(Wave &wave, const Instruction &in, unsigned first, uint64_t
       buffer = (indexHigh * d.stride + offsetHigh * d.elementBytes) * d.indexStride +
                indexLow * d.elementBytes + offsetLow;
     }
-    bool structured = wave.target.isGfx9() ? d.stride && d.swizzled : d.outOfBounds < 2;
+    bool structured = wave.target.isGfx9() ? d.stride && in.indexed : d.outOfBounds < 2;
     unsigned inside = 0;
-    if (structured) {
+    if (wave.target.isGfx9() && d.addsLane) {
+      inside = bytes;
+    } else if (structured) {
       bool good =
           index < d.records && (wave.target.isGfx9() || d.outOfBounds == 1 || offset + bytes <= d.stride);
       inside = good ? bytes : 0;

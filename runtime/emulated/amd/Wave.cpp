@@ -11,6 +11,7 @@
 #include "runtime/emulated/amd/Block.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace quern::runtime::emulated::amd {
 
@@ -55,6 +56,9 @@ uint64_t Wave::read64(const Operand &op) const {
 
 void Wave::issue(Outstanding &&operation) {
   auto shared = std::make_shared<Outstanding>(std::move(operation));
+  directLoads += shared->toLocal;
+  if (takesEffectAtOnce())
+    apply(*shared);
   for (unsigned i = 0; i < shared->dwords; ++i) {
     if (shared->toVector) {
       pendingVectors.set(shared->first + i);
@@ -87,8 +91,35 @@ void Wave::issue(Outstanding &&operation) {
   waitLocal(target.largestLocalCount, false);
 }
 
+/// Whether what issues now takes effect at the earliest legal moment rather than at the wait that covers it.
+bool Wave::takesEffectAtOnce() const {
+  switch (block.launch.asynchronous) {
+  case AsyncOrder::Earliest:
+    return true;
+  case AsyncOrder::Random: // a bit of a mixed count: the same for every run of the seed
+    return (instructions + 31 * number + block.launch.options->seed) * 0x9E3779B97F4A7C15ull >> 63;
+  default:
+    return false;
+  }
+}
+
 void Wave::complete(Outstanding &operation) {
-  if (operation.toVector) {
+  apply(operation);
+  directLoads -= operation.toLocal;
+  operation.toLocal = false;
+  operation.dwords = 0;
+  operation.addresses.clear();
+}
+
+void Wave::apply(Outstanding &operation) {
+  if (operation.applied)
+    return;
+  operation.applied = true;
+  if (operation.toLocal) {
+    for (size_t i = 0; i < operation.addresses.size(); ++i)
+      std::memcpy(block.local.data() + operation.addresses[i], &operation.data[i * operation.addressSize / 4],
+                  operation.addressSize);
+  } else if (operation.toVector) {
     for (unsigned i = 0; i < operation.dwords; ++i) {
       uint32_t *to = row(operation.first + i);
       const uint32_t *from = &operation.data[size_t(i) * width];
@@ -107,8 +138,6 @@ void Wave::complete(Outstanding &operation) {
     for (unsigned i = 0; i < operation.dwords; ++i)
       scalars[operation.first + i] = operation.data[i];
   }
-  operation.dwords = 0;
-  operation.addresses.clear();
 }
 
 void Wave::refreshPending() {

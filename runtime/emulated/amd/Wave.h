@@ -45,6 +45,9 @@ struct Outstanding {
   uint8_t addressSize = 0;              ///< bytes at each address
   uint8_t addressKind = 0;              ///< LocalAccess
   std::vector<uint32_t> data = {};      ///< dwords x lanes, or dwords for scalars
+  /// A load that writes local memory: |data| holds addressSize / 4 dwords for each of |addresses|.
+  bool toLocal = false;
+  bool applied = false; ///< its results have taken effect already
 };
 
 enum class Signal : uint8_t { None, Barrier, Ended, Fault, Pause };
@@ -120,6 +123,9 @@ public:
   bool hasOutstanding() const { return !memoryQueue.empty() || !localQueue.empty() || !scalarQueue.empty(); }
   unsigned outstandingLocal() const { return unsigned(localQueue.size()); }
   const std::deque<std::shared_ptr<Outstanding>> &unfinishedLocal() const { return localQueue; }
+  const std::deque<std::shared_ptr<Outstanding>> &unfinishedMemory() const { return memoryQueue; }
+  /// Loads to local memory that have not been waited for.
+  unsigned unfinishedDirectLoads() const { return directLoads; }
 
   // --- faults
   void fault(std::string kind, std::string detail, unsigned lane = 0);
@@ -127,9 +133,11 @@ public:
   void notModelled(std::string detail);
 
 private:
+  void apply(Outstanding &operation);
   void complete(Outstanding &operation);
+  bool takesEffectAtOnce() const;
   void refreshPending();
-  unsigned rows;
+  unsigned rows, directLoads = 0;
   std::vector<uint32_t> vectors; ///< more rows than |rows|, so that no handler can leave it
   alignas(64) uint32_t masks[64];
   uint64_t masksFor = 0;

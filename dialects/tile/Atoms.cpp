@@ -25,6 +25,21 @@ static std::string_view typeWord(ElementType type) {
   }
 }
 
+void addLaneCopies(AtomTable &table, std::string_view family, CopyPath path, int32_t lanes,
+                   std::initializer_list<int32_t> widths, bool laneLinear) {
+  for (int32_t bytes : widths) {
+    CopyAtom atom;
+    atom.name = std::string(family) + "." + std::to_string(bytes);
+    atom.path = path;
+    std::vector<Coordinate> registers, laneBits;
+    appendBits(registers, 1, 1, bytes);
+    appendBits(laneBits, 0, 1, lanes);
+    atom.result = fragment({lanes, bytes}, registers, laneBits);
+    atom.laneLinear = laneLinear;
+    table.copies.push_back(std::move(atom));
+  }
+}
+
 std::string shapeName(int32_t m, int32_t n, int32_t k, ElementType type) {
   return ".m" + std::to_string(m) + "n" + std::to_string(n) + "k" + std::to_string(k) + "." +
          std::string(typeWord(type));
@@ -34,12 +49,16 @@ std::string shapeName(int32_t m, int32_t n, int32_t k, ElementType type) {
 
 static AtomTable buildTable(const TargetInfo &target) {
   AtomTable table;
-  if (target.isCpu())
+  if (target.isCpu()) {
     table.mma = atoms::cpuMmaAtoms(target);
-  else if (target.vendor == "nvidia")
+    atoms::addCpuMemoryAtoms(target, table);
+  } else if (target.vendor == "nvidia") {
     table.mma = atoms::nvidiaMmaAtoms(target);
-  else if (target.vendor == "amd")
+    atoms::addNvidiaMemoryAtoms(target, table);
+  } else if (target.vendor == "amd") {
     table.mma = atoms::amdMmaAtoms(target);
+    atoms::addAmdMemoryAtoms(target, table);
+  }
   std::sort(table.mma.begin(), table.mma.end(), [](const MmaAtom &x, const MmaAtom &y) {
     if (x.multiplyAddsPerClock != y.multiplyAddsPerClock)
       return x.multiplyAddsPerClock > y.multiplyAddsPerClock;
@@ -85,6 +104,29 @@ const MmaAtom *findMmaAtom(const TargetInfo &target, std::string_view name) {
     if (atom.name == name)
       return &atom;
   return nullptr;
+}
+
+const CopyAtom *findCopyAtom(const TargetInfo &target, std::string_view name) {
+  for (const CopyAtom &atom : atomTable(target).copies)
+    if (atom.name == name)
+      return &atom;
+  return nullptr;
+}
+
+std::vector<const CopyAtom *> findCopyAtoms(const TargetInfo &target, CopyPath path) {
+  std::vector<const CopyAtom *> found;
+  for (const CopyAtom &atom : atomTable(target).copies)
+    if (atom.path == path)
+      found.push_back(&atom);
+  return found;
+}
+
+std::optional<CopyPlan> chooseCopy(const TargetInfo &target, CopyPath path, const Layout &layout,
+                                   const MemoryLayout &memory, unsigned elementBits) {
+  for (const CopyAtom *atom : findCopyAtoms(target, path))
+    if (std::optional<CopyPlan> plan = planCopy(*atom, layout, memory, elementBits))
+      return plan;
+  return std::nullopt;
 }
 
 } // namespace quern::tile

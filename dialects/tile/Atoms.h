@@ -31,7 +31,8 @@
 #ifndef QUERN_DIALECTS_TILE_ATOMS_H
 #define QUERN_DIALECTS_TILE_ATOMS_H
 
-#include "dialects/tile/LayoutAlgebra.h"
+#include "dialects/tile/CopyAtom.h"
+#include "dialects/tile/MemoryAccess.h"
 #include "support/ElementType.h"
 #include "support/target/KnownTargets.h"
 
@@ -100,9 +101,26 @@ struct MmaAtom {
   int32_t warps() const { return c.layout.numWarps(); }
 };
 
+/// How a target lets warps, blocks and copies wait for each other. 0 or false: it has none of it.
+struct SyncFacts {
+  int32_t namedBarriers = 0;         ///< of a block; a subset of its warps may use one
+  bool transactionBarriers = false;  ///< barriers in shared memory that count bytes of copies
+  bool copyGroups = false;           ///< asynchronous copies are waited for by groups, in order
+  int32_t copiesInFlight = 0;        ///< largest count of global accesses that a wait can leave open
+  int32_t sharedInFlight = 0;        ///< likewise of accesses to shared memory
+  bool registerReallocation = false; ///< warps can hand registers to each other
+  bool priorities = false;           ///< a warp can ask to be issued before its partner
+  bool dependentLaunch = false;      ///< a kernel may begin before its predecessor has ended
+  bool peerSignals = false;          ///< blocks of a cluster can signal each other
+};
+
 /// All that the tables know of one target.
 struct AtomTable {
-  std::vector<MmaAtom> mma; ///< fastest first, of equally fast ones the larger instruction, then by name
+  std::vector<MmaAtom> mma;     ///< fastest first, of equally fast ones the larger instruction, then by name
+  std::vector<CopyAtom> copies; ///< by path, in order of preference
+  std::vector<BankRule> banks;  ///< empty for a CPU
+  SyncFacts sync;
+  int32_t segmentBytes = 0; ///< of global memory: the unit in which it is read, aligned
 };
 
 /// The table of |target|; that of an unknown target is empty.
@@ -117,6 +135,14 @@ std::vector<const MmaAtom *> findMmaAtoms(std::string_view target, ElementType a
                                           bool scales = false);
 /// By name; null where the target has none of it.
 const MmaAtom *findMmaAtom(const TargetInfo &target, std::string_view name);
+const CopyAtom *findCopyAtom(const TargetInfo &target, std::string_view name);
+
+/// The copy atoms of |path|, in the order of the table.
+std::vector<const CopyAtom *> findCopyAtoms(const TargetInfo &target, CopyPath path);
+/// The first atom of |path| that can move a tile of |layout| from or to |memory|; nullopt where only single
+/// elements can.
+std::optional<CopyPlan> chooseCopy(const TargetInfo &target, CopyPath path, const Layout &layout,
+                                   const MemoryLayout &memory, unsigned elementBits);
 
 } // namespace quern::tile
 

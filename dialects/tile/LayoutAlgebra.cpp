@@ -190,7 +190,8 @@ LinearMap Layout::map() const {
   return LinearMap(std::move(columns));
 }
 
-std::optional<Position> Layout::find(const Coordinate &at) const {
+std::optional<std::pair<uint64_t, int32_t>> Layout::solve(const Coordinate &at,
+                                                          const std::vector<uint64_t> &columns) const {
   int32_t repeat = 0;
   Coordinate inCore(rank());
   for (unsigned d = 0; d < rank(); ++d) {
@@ -199,18 +200,25 @@ std::optional<Position> Layout::find(const Coordinate &at) const {
     inCore[d] = at[d] % core(d);
     repeat = repeat * repeats_[d] + at[d] / core(d);
   }
-  std::optional<uint64_t> bits = Span(map().columns()).solve(CoordinateBits(core()).pack(inCore));
+  std::optional<uint64_t> bits = Span(columns).solve(CoordinateBits(core()).pack(inCore));
   if (!bits)
     return std::nullopt;
-  auto take = [&](Hardware h) {
+  return std::pair(*bits, repeat);
+}
+
+std::optional<Position> Layout::find(const Coordinate &at) const {
+  auto solved = solve(at, map().columns());
+  if (!solved)
+    return std::nullopt;
+  auto [bits, repeat] = *solved;
+  auto take = [&, rest = bits](Hardware h) mutable {
     uint64_t count = uint64_t(1) << bases(h).size();
-    int32_t index = int32_t(*bits & (count - 1));
-    *bits /= count;
+    int32_t index = int32_t(rest & (count - 1));
+    rest /= count;
     return index;
   };
   Position position;
-  position.reg = take(Hardware::Register);
-  position.reg |= repeat << bases(Hardware::Register).size();
+  position.reg = take(Hardware::Register) | repeat << bases(Hardware::Register).size();
   position.lane = take(Hardware::Lane);
   position.warp = take(Hardware::Warp);
   return position;
@@ -250,9 +258,14 @@ Coordinate Layout::apply(int32_t r, int32_t lane, int32_t warp) const {
 }
 
 std::optional<int32_t> Layout::findRegister(const Coordinate &part) const {
-  Layout registersOnly(shape_, {bases(Hardware::Register), {}, {}}, repeats_);
-  std::optional<Position> found = registersOnly.find(part);
-  return found ? std::optional(found->reg) : std::nullopt;
+  CoordinateBits bits(core());
+  std::vector<uint64_t> columns;
+  for (const Coordinate &basis : bases(Hardware::Register))
+    columns.push_back(bits.pack(basis));
+  auto solved = solve(part, columns);
+  if (!solved)
+    return std::nullopt;
+  return int32_t(solved->first) | solved->second << columns.size();
 }
 
 Layout Layout::project(const std::vector<unsigned> &dims) const {

@@ -167,6 +167,10 @@ public:
   bool operator==(const Layout &) const = default;
 
 private:
+  /// Which of |columns| (packed bases of the core) add up to |at|, and the index of its repeat.
+  std::optional<std::pair<uint64_t, int32_t>> solve(const Coordinate &at,
+                                                    const std::vector<uint64_t> &columns) const;
+
   std::vector<int32_t> shape_, repeats_;
   std::array<std::vector<Coordinate>, numHardware> bases_;
 };

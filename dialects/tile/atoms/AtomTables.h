@@ -14,6 +14,11 @@ std::vector<MmaAtom> nvidiaMmaAtoms(const TargetInfo &target);
 std::vector<MmaAtom> amdMmaAtoms(const TargetInfo &target);
 std::vector<MmaAtom> cpuMmaAtoms(const TargetInfo &target);
 
+/// Copies, banks and synchronisation.
+void addNvidiaMemoryAtoms(const TargetInfo &target, AtomTable &table);
+void addAmdMemoryAtoms(const TargetInfo &target, AtomTable &table);
+void addCpuMemoryAtoms(const TargetInfo &target, AtomTable &table);
+
 /// A fragment without repeats; its size is what the bases span.
 inline Layout fragment(std::vector<int32_t> shape, std::vector<Coordinate> registers,
                        std::vector<Coordinate> lanes, std::vector<Coordinate> warps = {}) {
@@ -27,6 +32,10 @@ inline void appendBits(std::vector<Coordinate> &bases, unsigned dim, int32_t fro
   for (int32_t bit = from; bit < to; bit *= 2)
     bases.push_back(dim == 0 ? Coordinate{bit, 0} : Coordinate{0, bit});
 }
+
+/// Appends "FAMILY.16" and so on: every lane moves |widths| bytes of its own.
+void addLaneCopies(AtomTable &table, std::string_view family, CopyPath path, int32_t lanes,
+                   std::initializer_list<int32_t> widths, bool laneLinear = false);
 
 /// ".m16n8k16.bf16": what follows the family in a name.
 std::string shapeName(int32_t m, int32_t n, int32_t k, ElementType type);

@@ -1,31 +1,36 @@
 // Rows in fp8 with one scale for each 128 columns: a = max(max |x|, 1e-4), scale = a / LARGEST, code = x / scale
-// rounded to nearest even and saturated. With POWER_OF_TWO the scale is rounded up to a power of two.
+// rounded to nearest even and saturated. With POWER_OF_TWO the scale is rounded up to a power of two. Where K is no
+// multiple of 128 the last block of a row is shorter; it has a scale of its own like the others.
 //
-// Parameters: KB (blocks of a row), XS (row stride of x in elements), X, Q (elements of x and the codes), largest
+// Parameters: K (columns of a row), XS (row stride of x in elements), X, Q (elements of x and the codes), largest
 // (448, or 224 for the FNUZ format, whose codes are then those of the other), POWER_OF_TWO.
 
-!x = tensor<?x?x!tile.elem<"X">, #tile.dims<BB, 128>>
-!q = tensor<?x?x!tile.elem<"Q">, #tile.dims<BB, 128>>
-!f = tensor<?x?xf32, #tile.dims<BB, 128>>
-!s = tensor<?xf32, #tile.dims<BB>>
-!i = tensor<?xi32, #tile.dims<BB>>
-!c = tensor<?xi1, #tile.dims<BB>>
+!x = tensor<?x?x!tile.elem<"X">, #tile.dims<BR, 128>>
+!q = tensor<?x?x!tile.elem<"Q">, #tile.dims<BR, 128>>
+!f = tensor<?x?xf32, #tile.dims<BR, 128>>
+!s = tensor<?xf32, #tile.dims<BR>>
+!i = tensor<?xi32, #tile.dims<BR>>
+!c = tensor<?xi1, #tile.dims<BR>>
 
 tile.kernel @quantise(%x: !tile.ptr<!tile.elem<"X">>, %codes: !tile.ptr<!tile.elem<"Q">>, %scales: !tile.ptr<f32>,
-                      %rows: i32) attributes {tile_names = ["BB"]} {
-  %bb = tile.param "BB" : i32
-  %kb = tile.param "KB" : i32
+                      %rows: i32) attributes {tile_names = ["BR"]} {
+  %br = tile.param "BR" : i32
+  %k = tile.param "K" : i32
   %xs = tile.param "XS" : i32
   %largest = tile.param "largest" : f32
   %zero = arith.constant 0 : i32
   %one = arith.constant 1 : i32
+  %c127 = arith.constant 127 : i32
   %c128 = arith.constant 128 : i32
   %floor = arith.constant 1.0e-4 : f32
-  %r, %b0 = tile.domain %rows by %one, %kb by %bb
-  %xv = tile.view %x[%rows, %kb, %c128] strides [%xs, %c128, %one] : !tile.ptr<!tile.elem<"X">> -> !tile.view<3, !tile.elem<"X">>
-  %qv = tile.view %codes[%rows, %kb, %c128] : !tile.ptr<!tile.elem<"Q">> -> !tile.view<3, !tile.elem<"Q">>
-  %sv = tile.view %scales[%rows, %kb] : !tile.ptr<f32> -> !tile.view<2, f32>
-  %xt = tile.load %xv[%r, %b0, %zero] : !tile.view<3, !tile.elem<"X">> -> !x
+  %kp = arith.addi %k, %c127 : i32
+  %kb = arith.divui %kp, %c128 : i32
+  %r0, %k0 = tile.domain %rows by %br, %k by %c128
+  %block = arith.divui %k0, %c128 : i32
+  %xv = tile.view %x[%rows, %k] strides [%xs, %one] : !tile.ptr<!tile.elem<"X">> -> !tile.view<2, !tile.elem<"X">>
+  %qv = tile.view %codes[%rows, %k] : !tile.ptr<!tile.elem<"Q">> -> !tile.view<2, !tile.elem<"Q">>
+  %sv = tile.view %scales[%kb, %rows] strides [%one, %kb] : !tile.ptr<f32> -> !tile.view<2, f32>
+  %xt = tile.load %xv[%r0, %k0] : !tile.view<2, !tile.elem<"X">> -> !x
   %xf = tile.convert %xt : !x -> !f
   %magnitude = math.absf %xf : !f
   %most = tile.reduce max %magnitude dim 1 : !f -> !s
@@ -55,7 +60,7 @@ tile.kernel @quantise(%x: !tile.ptr<!tile.elem<"X">>, %codes: !tile.ptr<!tile.el
   %scale_b = tile.broadcast %scale dims [0] : !s -> !f
   %quotient = arith.divf %xf, %scale_b : !f
   %code = tile.convert %quotient : !f -> !q
-  tile.store %code, %qv[%r, %b0, %zero] : !q, !tile.view<3, !tile.elem<"Q">>
-  tile.store %scale, %sv[%r, %b0] : !s, !tile.view<2, f32>
+  tile.store %code, %qv[%r0, %k0] : !q, !tile.view<2, !tile.elem<"Q">>
+  tile.store %scale, %sv[%block, %r0] : !s, !tile.view<2, f32>
   tile.return
 }

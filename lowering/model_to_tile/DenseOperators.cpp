@@ -61,27 +61,28 @@ Status PlanBuilder::lowerNorm(Operation *op, Value x, Value residual, Value weig
 // Linear
 //===----------------------------------------------------------------------===//
 
-TensorRef PlanBuilder::quantised(const TensorRef &x, bool powerOfTwo, Operation *origin) {
+TensorRef PlanBuilder::quantised(const TensorRef &x, int64_t share, bool powerOfTwo, Operation *origin) {
   bool fnuz = fp8 == Fp8Flavour::Fnuz;
   std::string element = fnuz ? "f8E4M3FNUZ" : "f8E4M3FN";
-  TensorRef codes = workspace("codes", x.rows, 1, x.columns, element);
-  TensorRef scaleRows = workspace("scales", x.rows, 1, x.columns / 128, "f32");
-  codes.scalesWork = scaleRows.work;
+  // Each block of 128 columns has a scale; the last one may be shorter.
+  int64_t blocks = (x.columns + 127) / 128;
+  TensorRef codes = rowsOfTokens("codes", x.rows, share, x.columns, element);
+  codes.scalesWork = rowsOfTokens("scales", x.rows, share, blocks, "f32").work;
   launch("quantise",
-         {{"KB", x.columns / 128},
+         {{"K", x.columns},
           {"XS", x.rowStride},
           {"X", x.element},
           {"Q", element},
           {"largest", fnuz ? 224.0 : 448.0},
           {"POWER_OF_TWO", int64_t(powerOfTwo)}},
-         {pointer(x), pointer(codes), scales(codes), symbol(x.rows)}, origin, "quantise");
+         {pointer(x), pointer(codes), scales(codes), product(x.rows, share)}, origin, "quantise");
   return codes;
 }
 
 Status PlanBuilder::lowerQuantise(model::QuantiseOp op) {
   TensorRef x = use(op.getX());
   auto type = cast<model::BlockScaledType>(op.getResult().getType());
-  bind(op.getResult(), quantised(x, type.hasPowerOfTwoScales(), op));
+  bind(op.getResult(), quantised(x, 1, type.hasPowerOfTwoScales(), op));
   return Status::success();
 }
 
@@ -99,10 +100,9 @@ void PlanBuilder::addLinear(const TensorRef &given, const WeightRef &matrix, con
   }
   int64_t n = shape[shape.size() - 2], k = shape.back(), e = shape.size() == 3 ? shape[0] : 1;
   TensorRef x = given;
-  // Rows that are no multiple of the scale block keep bf16 mathematics.
-  bool quantise = scaled && rung == Rung::Fp8 && k % 128 == 0;
+  bool quantise = scaled && rung == Rung::Fp8;
   if (quantise && x.scalesWork < 0)
-    x = quantised(x, powerOfTwo, origin);
+    x = quantised(x, 1, powerOfTwo, origin);
   LaunchArgument rows = symbol(x.rows);
   if (experts)
     rows = product(experts->rows, experts->columns);

@@ -45,10 +45,7 @@ Status PlanBuilder::lowerExperts(model::ExpertsOp op) {
   };
   // One row for each (token, expert): `chosen` rows of a token stand together.
   auto perExpert = [&](const char *name, int64_t columns, const char *element) {
-    TensorRef ref = workspace(name, x.rows, chosen, columns, element);
-    ref.heads = 1;
-    ref.rowStride = columns;
-    return ref;
+    return rowsOfTokens(name, x.rows, chosen, columns, element);
   };
   TensorRef fused = perExpert("gate_up", columnsOf(gateUp), "bf16");
   addLinear(x, gateUp, nullptr, fused, &indices, chosen, op, "experts_up");
@@ -65,21 +62,8 @@ Status PlanBuilder::lowerExperts(model::ExpertsOp op) {
   up.offset += activated.columns;
   addPointwise(activationFlags(op.getKind()), gate, &up, asHeads(activated), op, "experts_act");
   TensorRef toDown = activated;
-  if (isBlockScaled(down) && rung == Rung::Fp8 && activated.columns % 128 == 0) {
-    auto type = cast<model::BlockScaledType>(down.op.getType());
-    bool fnuz = fp8 == Fp8Flavour::Fnuz;
-    toDown = perExpert("codes", activated.columns, fnuz ? "f8E4M3FNUZ" : "f8E4M3FN");
-    TensorRef scaleRows = perExpert("scales", activated.columns / 128, "f32");
-    toDown.scalesWork = scaleRows.work;
-    launch("quantise",
-           {{"KB", activated.columns / 128},
-            {"XS", activated.rowStride},
-            {"X", activated.element},
-            {"Q", toDown.element},
-            {"largest", fnuz ? 224.0 : 448.0},
-            {"POWER_OF_TWO", int64_t(type.hasPowerOfTwoScales())}},
-           {pointer(activated), pointer(toDown), scales(toDown), product(x.rows, chosen)}, op, "quantise");
-  }
+  if (isBlockScaled(down) && rung == Rung::Fp8)
+    toDown = quantised(activated, chosen, cast<model::BlockScaledType>(down.op.getType()).hasPowerOfTwoScales(), op);
   TensorRef outputs = perExpert("expert_out", columnsOf(down), "f32");
   addLinear(toDown, down, nullptr, outputs, &indices, 1, op, "experts_down");
   TensorRef shared = op.getShared() ? use(op.getShared()) : TensorRef();

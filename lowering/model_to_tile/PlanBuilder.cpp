@@ -296,6 +296,14 @@ TensorRef PlanBuilder::workspace(const std::string &name, Symbol rows, int64_t h
   return ref;
 }
 
+TensorRef PlanBuilder::rowsOfTokens(const std::string &name, Symbol rows, int64_t share, int64_t columns,
+                                    const std::string &element) {
+  TensorRef ref = workspace(name, rows, share, columns, element);
+  ref.heads = 1;
+  ref.rowStride = columns;
+  return ref;
+}
+
 /// Rows of an operator's result: those of its first operand that has rows, or of the index that it gathers
 /// by.
 static Symbol rowsOf(Operation *op, const llvm::DenseMap<Value, TensorRef> &values) {

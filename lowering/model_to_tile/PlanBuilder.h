@@ -68,6 +68,9 @@ private:
   TensorRef place(mlir::Value value);
   TensorRef workspace(const std::string &name, runtime::Symbol rows, int64_t heads, int64_t columns,
                       const std::string &element);
+  /// |share| dense rows for each of |rows|, one behind the other.
+  TensorRef rowsOfTokens(const std::string &name, runtime::Symbol rows, int64_t share, int64_t columns,
+                         const std::string &element);
   TensorRef shapeOf(mlir::Value value);
   void bind(mlir::Value value, TensorRef ref);
   /// The place of |value|; marks its buffer as live here.
@@ -107,8 +110,8 @@ private:
   Status lowerConcat(model::ConcatOp op);
   Status lowerReshape(model::ReshapeOp op);
   Status lowerGatherRows(mlir::Operation *op, mlir::Value x, mlir::Value rows, mlir::Value y);
-  /// Rows in fp8 with their scales, for a block-scaled product on the fp8 rung.
-  TensorRef quantised(const TensorRef &x, bool powerOfTwo, mlir::Operation *origin);
+  /// Rows in fp8 with their scales, for a block-scaled product on the fp8 rung; |share| rows for each row symbol.
+  TensorRef quantised(const TensorRef &x, int64_t share, bool powerOfTwo, mlir::Operation *origin);
   void addLinear(const TensorRef &x, const WeightRef &weight, const WeightRef *bias, const TensorRef &y,
                  const TensorRef *experts, int64_t share, mlir::Operation *origin, const std::string &note);
   static Parameters activationFlags(model::ActivationKind kind);

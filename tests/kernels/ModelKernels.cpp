@@ -51,7 +51,7 @@ struct Collector {
   }
   void quantise(int k) {
     if (m.fp8 && quantises)
-      add("quantise", {{"KB", k / 128},
+      add("quantise", {{"K", k},
                        {"XS", k},
                        {"X", "bf16"},
                        {"Q", codes},

@@ -234,7 +234,11 @@ TEST_F(Compile, paddedTokensNeverWin) {
   // Drawn at a temperature at which all are about equally likely.
   run = quern({"run", scratch / "m.quern", "--ids", "1,15,7", "-n", "40", "--temp", "1000", "--ignore-stop"});
   ASSERT_EQ(run.exit, 0) << run.err;
-  EXPECT_THAT(run.out, testing::MatchesRegex("[a-p]{40}\n?"));
+  std::istringstream ids(run.out);
+  count = 0;
+  for (std::string id; std::getline(ids, id, ','); ++count)
+    EXPECT_LT(std::stoi(id), 16);
+  EXPECT_EQ(count, 40);
   EXPECT_EQ(quern({"run", scratch / "m.quern", "--ids", "1,16"}).errorId(), "E-TOKEN-ID-RANGE");
   // A tokenizer that cannot be used is found now, not when the model is to speak.
   write(scratch / "padded/tokenizer.json", R"({"model": {"type": "Unigram"}})");

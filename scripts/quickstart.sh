@@ -5,33 +5,30 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 report=()
-step() { # step NAME COMMAND...: runs it and remembers how long it took
-  local name=$1 begin end
-  shift
+step() { # step NAME NEXT COMMAND...: runs it, says how long it took and what else can be tried after it
+  local name=$1 next=$2 begin seconds
+  shift 2
   printf '\n== %s\n' "$name" >&2
   begin=$(date +%s.%N)
   "$@"
-  end=$(date +%s.%N)
-  report+=("$(awk -v n="$name" -v b="$begin" -v e="$end" 'BEGIN { printf "%-12s %8.1f s", n, e - b }')")
+  seconds=$(awk -v b="$begin" -v e="$(date +%s.%N)" 'BEGIN { printf "%.1f", e - b }')
+  printf '== %s took %s s. To try: %s\n' "$name" "$seconds" "$next" >&2
+  report+=("$(printf '%-12s %8s s' "$name" "$seconds")")
 }
 
 export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
 model=tests/models/demo
 artifact=build/demo.quern
 
-programs=(quern)
-if [ -d tools/quern-run ]; then
-  programs+=(quern-run quern_emulated_library)
-fi
+programs=(quern quern-run quern_emulated_library)
 
-step packages scripts/packages.sh
-step configure cmake --preset default
-step build cmake --build --preset default --target "${programs[@]}"
-step compile build/bin/quern compile "$model" -o "$artifact" \
-  --target cpu --target nvidia:sm_90a --target amd:gfx942
-if [ -x build/bin/quern-run ]; then
-  step generate build/bin/quern-run "$artifact" -p "The old house" -n 120
-fi
+step packages "scripts/packages.sh (it changes nothing where all are present)" scripts/packages.sh
+step configure "cmake --list-presets" cmake --preset default
+step build "build/bin/quern doctor" cmake --build --preset default --target "${programs[@]}"
+step compile "build/bin/quern inspect $artifact" \
+  build/bin/quern compile "$model" -o "$artifact" --target cpu --target nvidia:sm_90a --target amd:gfx942
+step generate "build/bin/quern run $artifact --device emulated:amd:gfx942 -p 'The old house' -n 16" \
+  build/bin/quern-run "$artifact" -p "The old house" -n 120
 
 printf '\n\nHow long it took\n'
 printf '  %s\n' "${report[@]}"

@@ -34,8 +34,8 @@ public:
   }
 
   ByteSpan bytes() const { return {data, size}; }
-  /// Tells the kernel that |bytes| of this view will be read once and in order (|willNeed|), or not again.
-  void advise(ByteSpan bytes, bool willNeed) const;
+  /// Tells the kernel that |range| of this view will be read once and in order (|willNeed|), or not again.
+  void advise(ByteSpan range, bool willNeed) const;
 
 private:
   void swap(MappedFile &other) {

@@ -55,8 +55,8 @@ public:
                                                     Device &device, const PreparedWeights &weights,
                                                     const KvCache &cache, const ExecutorLimits &limits);
 
-  /// Runs |entry| ("step" or "mtp") and waits. |logits| receives [R, vocabulary].
-  Status run(std::string_view entry, const StepInputs &inputs, std::span<float> logits);
+  /// Runs |entryName| ("step" or "mtp") and waits. |logits| receives [R, vocabulary].
+  Status run(std::string_view entryName, const StepInputs &given, std::span<float> logits);
 
   /// Calls |observer| around every launch from now on, which makes steps slow; an empty one ends it.
   void observe(LaunchObserver observer) { this->observer = std::move(observer); }
@@ -103,7 +103,7 @@ private:
   Status resolveEntry(const PlanEntry &entry, const Names &names, Entry &result);
   Status resolve(const Launch &launch, int64_t layer, const Names &names, Entry &result);
   Status observed(const Step &step, std::span<const Argument> arguments, bool done);
-  Status uploadInputs(const StepInputs &inputs);
+  Status uploadInputs(const StepInputs &given);
 
   const Plan &plan;
   Device &device;

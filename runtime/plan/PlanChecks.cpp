@@ -280,7 +280,7 @@ Status Checker::checkArgument(const LaunchArgument &argument, const std::string 
   case Kind::Output:
     return isOneOf(plan::outputNames, argument.name) ? Status::success() : unknown("output");
   case Kind::Table:
-    return tables.count(argument.name) ? Status::success() : unknown("rotation table");
+    return tables.contains(argument.name) ? Status::success() : unknown("rotation table");
   case Kind::Tensor: {
     auto tensor = tensors.find(argument.name);
     if (tensor == tensors.end())
@@ -292,7 +292,7 @@ Status Checker::checkArgument(const LaunchArgument &argument, const std::string 
     return Status::success();
   }
   case Kind::Cache:
-    if (!parts.count(argument.name))
+    if (!parts.contains(argument.name))
       return unknown("part of the cache");
     return checkLayer(argument.layer, 0, plan.cache.layers, where, repeat);
   case Kind::Scalar:

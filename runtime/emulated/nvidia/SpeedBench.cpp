@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/emulated/EmulatedDevice.h"
+#include "runtime/emulated/nvidia/GemmProgram.h"
 
 #include <benchmark/benchmark.h>
 
@@ -104,6 +105,47 @@ BENCHMARK(vectorAdd)->ArgName("sanitize")->Arg(0)->Arg(1);
 BENCHMARK(blockSum)->ArgName("sanitize")->Arg(0)->Arg(1);
 BENCHMARK(softmax)->ArgName("sanitize")->Arg(0)->Arg(1);
 BENCHMARK(histogram)->ArgName("sanitize")->Arg(0)->Arg(1);
+
+/// 512 x 512 x 512 in bf16 on tensor cores; `workers` host threads.
+void gemm(benchmark::State &state) {
+  constexpr uint32_t size = 512;
+  RunOptions options;
+  options.sanitize = state.range(0) != 0;
+  options.workers = static_cast<uint32_t>(state.range(1));
+  auto device = openEmulated("nvidia:sm_80", options);
+  std::string text = test::GemmProgram::text();
+  auto module = (*device)->load(std::as_bytes(std::span(text)));
+  auto kernel = (*module)->kernel("k");
+  auto memory = (*device)->allocate(8 * size * size);
+  if (!kernel.ok() || !memory.ok() || !(*device)->fill(**memory, 0, 8 * size * size, 1).ok())
+    return state.SkipWithError("no kernel or no memory");
+  std::vector<Argument> arguments;
+  for (uint64_t offset : {0u, 2 * size * size, 4 * size * size})
+    arguments.push_back({ArgumentKind::Pointer, (*memory)->address() + offset});
+  for (int i = 0; i < 4; ++i)
+    arguments.push_back({ArgumentKind::I32, size});
+  LaunchShape shape;
+  shape.blocks = test::GemmProgram::blocks(size, size);
+  shape.threads = 256;
+  // The first launch compiles.
+  Status first = (*device)->launch(**kernel, shape, arguments), ready = (*device)->synchronize();
+  if (!first.ok() || !ready.ok())
+    return state.SkipWithError(ready.message().c_str());
+  for (auto _ : state) {
+    Status launched = (*device)->launch(**kernel, shape, arguments);
+    Status done = (*device)->synchronize();
+    if (!launched.ok() || !done.ok())
+      return state.SkipWithError(done.ok() ? "launch refused" : done.message().c_str());
+  }
+  state.counters["multiply-adds/s"] =
+      benchmark::Counter(static_cast<double>(size) * size * size * static_cast<double>(state.iterations()),
+                         benchmark::Counter::kIsRate);
+}
+BENCHMARK(gemm)
+    ->ArgNames({"sanitize", "workers"})
+    ->ArgsProduct({{0, 1}, {1, 2}})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
 
 /// From text to the end of the first, tiny launch of softmax: reading, translation and compilation.
 void compile(benchmark::State &state) {

@@ -87,6 +87,17 @@ struct LaunchShape {
   uint32_t scratchBytes = 0; ///< CPU: scratch memory of one worker, 64-byte aligned
 };
 
+/// Two marks in the queue of a device and the time between them, as its own clock tells it.
+class Timer {
+public:
+  virtual ~Timer() = default;
+  /// Queue the marks. A timer may be started again when `seconds` was read.
+  virtual Status start() = 0;
+  virtual Status stop() = 0;
+  /// Seconds from `start` to `stop`; waits until the device has passed both.
+  virtual Expected<double> seconds() = 0;
+};
+
 /// Counts kept by the device since it was opened; `quern run --stats` prints them.
 struct DeviceCounters {
   uint64_t launches = 0, bytesAllocated = 0, peakBytesAllocated = 0;
@@ -118,6 +129,9 @@ public:
   /// Exit::Unexpected "E-DEVICE-FAULT" where a kernel went wrong while it ran: a real device must then be
   /// opened again. What an emulated device finds is "E-EMULATED-...".
   virtual Status synchronize() = 0;
+
+  /// Exit::Unsupported "E-DEVICE-NO-TIME" on a device whose time means nothing, as an emulated one.
+  virtual Expected<std::unique_ptr<Timer>> timer();
   virtual DeviceCounters counters() const = 0;
 };
 

@@ -90,6 +90,8 @@ public:
   const Artifact &artifact() const { return opened; }
   const Plan &plan() const { return thePlan; }
   const DeviceInfo &deviceInfo() const { return device->info(); }
+  /// For `bench`: the device that the observer of `launches` may launch on again.
+  Device &launchDevice() { return *device; }
   int64_t context() const { return positions; }
   int64_t tokensPerStep() const { return limits.tokens; }
   /// Rows of logits that one step gives at most; a feed that asks for more is cut into several.

@@ -266,11 +266,12 @@ Status Executor::uploadInputs(const StepInputs &given) {
   return Status::success();
 }
 
-Status Executor::observed(const Step &step, std::span<const Argument> arguments, bool done) {
+Status Executor::observed(const Step &step, const LaunchShape &shape, std::span<const Argument> arguments,
+                          bool done) {
   if (!observer)
     return Status::success();
   QUERN_RETURN_IF_ERROR(device.synchronize());
-  return observer({*step.launch, step.layer, arguments, done});
+  return observer({*step.launch, step.layer, arguments, done, *step.kernel, shape});
 }
 
 Status Executor::read(uint64_t address, std::span<std::byte> bytes) {
@@ -338,9 +339,9 @@ Status Executor::run(std::string_view entryName, const StepInputs &given, std::s
     if (blocks > 0x7fffffff)
       return badPlan("E-PLAN-SIZE", "a launch has more than 2^31 - 1 blocks");
     shape.blocks = uint32_t(blocks);
-    QUERN_RETURN_IF_ERROR(observed(step, arguments, false));
+    QUERN_RETURN_IF_ERROR(observed(step, shape, arguments, false));
     QUERN_RETURN_IF_ERROR(device.launch(*step.kernel, shape, arguments));
-    QUERN_RETURN_IF_ERROR(observed(step, arguments, true));
+    QUERN_RETURN_IF_ERROR(observed(step, shape, arguments, true));
   }
   if (!logits.empty())
     QUERN_RETURN_IF_ERROR(device.download(*logitsBuffer, 0, std::as_writable_bytes(logits)));

@@ -43,6 +43,8 @@ struct ObservedLaunch {
   int64_t layer; ///< of the repeat around it; 0 outside
   std::span<const Argument> arguments;
   bool done; ///< false right before it runs, true right after
+  Kernel &kernel;
+  const LaunchShape &shape;
 };
 /// An error ends the step.
 using LaunchObserver = std::function<Status(const ObservedLaunch &)>;
@@ -102,7 +104,7 @@ private:
   Status makeTables();
   Status resolveEntry(const PlanEntry &entry, const Names &names, Entry &result);
   Status resolve(const Launch &launch, int64_t layer, const Names &names, Entry &result);
-  Status observed(const Step &step, std::span<const Argument> arguments, bool done);
+  Status observed(const Step &step, const LaunchShape &shape, std::span<const Argument> arguments, bool done);
   Status uploadInputs(const StepInputs &given);
 
   const Plan &plan;

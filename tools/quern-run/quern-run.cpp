@@ -1,4 +1,5 @@
 //===- quern-run.cpp - Runs artifacts; needs nothing but libc and a driver ---===//
+#include "tools/cli/BenchVerb.h"
 #include "tools/cli/Program.h"
 #include "tools/cli/RunVerb.h"
 
@@ -8,17 +9,20 @@ using namespace quern;
 
 int main(int argc, char **argv) {
   bool isDevices = argc > 1 && std::strcmp(argv[1], "devices") == 0;
+  bool isBench = argc > 1 && std::strcmp(argv[1], "bench") == 0;
   bool isDoctor = argc > 1 && std::strcmp(argv[1], "doctor") == 0;
   CLI::App app{"Runs a Quern artifact", "quern-run"};
   tools::beginProgram(app);
   tools::VerbBody body = isDevices  ? tools::addDevicesFlags(app, nullptr)
+                         : isBench  ? tools::addBenchFlags(app, nullptr)
                          : isDoctor ? tools::addDoctorFlags(app)
                                     : tools::addRunFlags(app, nullptr);
-  if (isDevices || isDoctor) {
+  if (isDevices || isDoctor || isBench) {
     --argc;
     ++argv;
   } else {
-    app.footer("Two more uses: `quern-run devices` lists devices, `quern-run doctor` checks this machine.");
+    app.footer("More uses: `quern-run devices` lists devices, `quern-run doctor` checks this machine, "
+               "`quern-run bench kernel` takes times.");
   }
   if (std::optional<int> code = tools::parseArguments(app, argc, argv))
     return *code;

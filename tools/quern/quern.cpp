@@ -1,6 +1,7 @@
 //===- quern.cpp - The program with verbs ---------------------------------===//
 #include "lowering/WorkerPool.h"
 #include "runtime/emulated/EmulatedDevice.h"
+#include "tools/cli/BenchVerb.h"
 #include "tools/quern/Verb.h"
 
 #include <cstdio>
@@ -25,6 +26,7 @@ int main(int argc, char **argv) {
     return *app.add_subcommand(name, summary);
   };
   verbs["run"] = addRunFlags(add("run", "Generate text with an artifact"), openEmulated);
+  verbs["bench"] = addBenchFlags(add("bench", "Take times"), openEmulated);
   verbs["devices"] = addDevicesFlags(add("devices", "List the devices of this machine"), openEmulated);
   verbs["doctor"] =
       addDoctorFlags(add("doctor", "Check drivers, memory and directories, and say how to mend them"));

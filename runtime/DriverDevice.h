@@ -54,6 +54,7 @@ public:
   Status fill(Buffer &to, uint64_t offset, uint64_t bytes, uint8_t value) override;
   Status launch(Kernel &kernel, const LaunchShape &shape, std::span<const Argument> arguments) override;
   Status synchronize() override { return queue->synchronize(); }
+  Expected<std::unique_ptr<Timer>> timer() override { return DriverQueue::timer(queue); }
   DeviceCounters counters() const override;
 
 private:

@@ -88,4 +88,45 @@ Expected<std::unique_ptr<Buffer>> DriverQueue::allocate(std::shared_ptr<DriverQu
   return std::unique_ptr<Buffer>(new DriverBuffer(std::move(queue), std::move(account), *memory, bytes));
 }
 
+class DriverTimer final : public Timer {
+public:
+  explicit DriverTimer(std::shared_ptr<DriverQueue> queue) : queue(std::move(queue)) {}
+  ~DriverTimer() override {
+    if (!queue->enter().ok())
+      return;
+    for (DriverQueue::Event event : {begin, end})
+      if (event)
+        queue->dropEvent(event);
+  }
+
+  Status prepare() {
+    QUERN_RETURN_IF_ERROR(queue->enter());
+    QUERN_ASSIGN_OR_RETURN(begin, queue->makeEvent());
+    QUERN_ASSIGN_OR_RETURN(end, queue->makeEvent());
+    return Status::success();
+  }
+
+  Status start() override { return record(begin); }
+  Status stop() override { return record(end); }
+  Expected<double> seconds() override {
+    QUERN_RETURN_IF_ERROR(queue->enter());
+    return queue->secondsBetween(begin, end);
+  }
+
+private:
+  Status record(DriverQueue::Event event) {
+    QUERN_RETURN_IF_ERROR(queue->enter());
+    return queue->recordEvent(event);
+  }
+
+  std::shared_ptr<DriverQueue> queue;
+  DriverQueue::Event begin = nullptr, end = nullptr;
+};
+
+Expected<std::unique_ptr<Timer>> DriverQueue::timer(std::shared_ptr<DriverQueue> queue) {
+  auto timer = std::make_unique<DriverTimer>(std::move(queue));
+  QUERN_RETURN_IF_ERROR(timer->prepare());
+  return std::move(timer);
+}
+
 } // namespace quern::runtime

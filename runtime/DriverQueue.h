@@ -33,6 +33,9 @@ public:
   Status fill(uint64_t to, uint64_t bytes, uint8_t value);
   Status synchronize();
 
+  /// Two events in |queue|.
+  static Expected<std::unique_ptr<Timer>> timer(std::shared_ptr<DriverQueue> queue);
+
   /// A buffer on |queue|, booked in |account|; both are given back with the buffer, after all that is queued
   /// has ended.
   static Expected<std::unique_ptr<Buffer>> allocate(std::shared_ptr<DriverQueue> queue,
@@ -50,10 +53,18 @@ protected:
   virtual Expected<uint64_t> reserve(size_t bytes, const MemoryAccount &account) = 0;
   virtual void release(uint64_t address) = 0;
 
+  /// A mark that the queue can pass, and the seconds between two that have been recorded; waits for |end|.
+  using Event = void *;
+  virtual Expected<Event> makeEvent() = 0;
+  virtual void dropEvent(Event event) = 0;
+  virtual Status recordEvent(Event event) = 0;
+  virtual Expected<double> secondsBetween(Event begin, Event end) = 0;
+
   std::byte *stage = nullptr; ///< |stageBytes| of page-locked memory; the vendor's class gets and frees it
 
 private:
   friend class DriverBuffer;
+  friend class DriverTimer;
 
   std::mutex staging;   // guards the contents of |stage| and the number below
   size_t stageUsed = 0; // bytes that queued copies may still read

@@ -82,4 +82,29 @@ Expected<uint64_t> Stream::reserve(size_t bytes, const MemoryAccount &account) {
 
 void Stream::release(uint64_t address) { driver->cuMemFree(address); }
 
+Expected<DriverQueue::Event> Stream::makeEvent() {
+  EventHandle event = nullptr;
+  QUERN_CUDA_RETURN_IF_ERROR(*driver, cuEventCreate(&event, 0), "cannot make an event");
+  return Event(event);
+}
+
+void Stream::dropEvent(Event event) { driver->cuEventDestroy(static_cast<EventHandle>(event)); }
+
+Status Stream::recordEvent(Event event) {
+  QUERN_CUDA_RETURN_IF_ERROR(*driver, cuEventRecord(static_cast<EventHandle>(event), stream),
+                             "cannot record an event");
+  return Status::success();
+}
+
+Expected<double> Stream::secondsBetween(Event begin, Event end) {
+  QUERN_CUDA_RETURN_IF_ERROR(*driver, cuEventSynchronize(static_cast<EventHandle>(end)),
+                             "waiting for the device failed");
+  float milliseconds = 0;
+  QUERN_CUDA_RETURN_IF_ERROR(
+      *driver,
+      cuEventElapsedTime(&milliseconds, static_cast<EventHandle>(begin), static_cast<EventHandle>(end)),
+      "cannot read the time between two events");
+  return double(milliseconds) * 1e-3;
+}
+
 } // namespace quern::runtime::cuda

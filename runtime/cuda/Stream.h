@@ -28,6 +28,10 @@ protected:
   Status wait() override;
   Expected<uint64_t> reserve(size_t bytes, const MemoryAccount &account) override;
   void release(uint64_t address) override;
+  Expected<Event> makeEvent() override;
+  void dropEvent(Event event) override;
+  Status recordEvent(Event event) override;
+  Expected<double> secondsBetween(Event begin, Event end) override;
 
 private:
   explicit Stream(std::shared_ptr<const Symbols> driver) : driver(std::move(driver)) {}

@@ -22,6 +22,7 @@ using DeviceHandle = int;                  // CUdevice
 using DeviceAddress = uint64_t;            // CUdeviceptr
 using ContextHandle = struct Context_ *;   // CUcontext
 using StreamHandle = struct Stream_ *;     // CUstream
+using EventHandle = struct Event_ *;       // CUevent
 using ModuleHandle = struct Module_ *;     // CUmodule
 using FunctionHandle = struct Function_ *; // CUfunction
 

@@ -77,4 +77,29 @@ Expected<uint64_t> Stream::reserve(size_t bytes, const MemoryAccount &account) {
 
 void Stream::release(uint64_t address) { driver->hipFree(pointer(address)); }
 
+Expected<DriverQueue::Event> Stream::makeEvent() {
+  EventHandle event = nullptr;
+  QUERN_HIP_RETURN_IF_ERROR(*driver, hipEventCreate(&event), "cannot make an event");
+  return Event(event);
+}
+
+void Stream::dropEvent(Event event) { driver->hipEventDestroy(static_cast<EventHandle>(event)); }
+
+Status Stream::recordEvent(Event event) {
+  QUERN_HIP_RETURN_IF_ERROR(*driver, hipEventRecord(static_cast<EventHandle>(event), stream),
+                            "cannot record an event");
+  return Status::success();
+}
+
+Expected<double> Stream::secondsBetween(Event begin, Event end) {
+  QUERN_HIP_RETURN_IF_ERROR(*driver, hipEventSynchronize(static_cast<EventHandle>(end)),
+                            "waiting for the device failed");
+  float milliseconds = 0;
+  QUERN_HIP_RETURN_IF_ERROR(
+      *driver,
+      hipEventElapsedTime(&milliseconds, static_cast<EventHandle>(begin), static_cast<EventHandle>(end)),
+      "cannot read the time between two events");
+  return double(milliseconds) * 1e-3;
+}
+
 } // namespace quern::runtime::hip

@@ -1,17 +1,18 @@
 //===- StepTimes.cpp ------------------------------------------------------===//
 #include "runtime/measure/StepTimes.h"
 
+#include <tuple>
+
 namespace quern::runtime {
 
 namespace {
 
-/// What makes two launches the same work: the kernel and its scalars, not where its data lie.
-std::string keyOf(const ObservedLaunch &observed) {
-  std::string key = std::to_string(observed.launch.kernel);
-  for (const Argument &argument : observed.arguments)
+std::string scalarsOf(std::span<const Argument> arguments) {
+  std::string text;
+  for (const Argument &argument : arguments)
     if (argument.kind != ArgumentKind::Pointer)
-      key += "," + std::to_string(argument.bits);
-  return key;
+      text += (text.empty() ? "" : ",") + std::to_string(argument.bits);
+  return text;
 }
 
 /// Token ids that repeat seldom.
@@ -34,12 +35,15 @@ Expected<std::vector<KernelTime>> timeKernels(Session &session, int64_t tokens, 
   QUERN_ASSIGN_OR_RETURN(Stopwatch stopwatch, Stopwatch::create(device));
   const Plan &plan = session.plan();
   std::vector<KernelTime> times;
-  std::map<std::string, size_t> known;
+  // What makes two launches the same work: the kernel, what it is for and its scalars, not where its data
+  // lie.
+  std::map<std::tuple<int32_t, std::string, std::string>, size_t> known;
   session.launches().observe([&](const ObservedLaunch &observed) -> Status {
     const PlanKernel &kernel = plan.kernels[size_t(observed.launch.kernel)];
     if (!observed.done || kernel.text.find(filter) == std::string::npos)
       return Status::success();
-    auto [it, fresh] = known.try_emplace(keyOf(observed), times.size());
+    auto [it, fresh] = known.try_emplace(
+        {observed.launch.kernel, observed.launch.note, scalarsOf(observed.arguments)}, times.size());
     if (!fresh) {
       ++times[it->second].launches;
       return Status::success();
@@ -48,6 +52,7 @@ Expected<std::vector<KernelTime>> timeKernels(Session &session, int64_t tokens, 
     time.symbol = kernel.symbol;
     time.text = kernel.text;
     time.note = observed.launch.note;
+    time.scalars = scalarsOf(observed.arguments);
     time.blocks = observed.shape.blocks;
     time.launches = 1;
     QUERN_ASSIGN_OR_RETURN(

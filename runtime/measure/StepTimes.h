@@ -12,6 +12,7 @@ struct KernelTime {
   std::string symbol;
   std::string text;        ///< its parameters and schedule
   std::string note;        ///< what it is for: "qkv"
+  std::string scalars;     ///< arguments that are no pointers, with commas between; f32 as its bits
   uint32_t blocks = 0;     ///< of one launch
   uint32_t launches = 0;   ///< in one step
   Measurement measurement; ///< of one launch

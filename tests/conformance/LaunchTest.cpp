@@ -2,6 +2,7 @@
 #include "tests/conformance/ConformanceTest.h"
 
 #include <algorithm>
+#include <chrono>
 #include <sys/resource.h>
 
 namespace quern::conformance {
@@ -48,6 +49,30 @@ TEST_F(Launch, DamagedCodeIsRefused) {
     EXPECT_FALSE(loaded.error().causeText().empty());
   }
   addAndCompare(100, 1); // the device goes on
+}
+
+TEST_F(Launch, TimerCoversWhatIsBetweenItsMarks) {
+  Expected<std::unique_ptr<Timer>> made = device->timer();
+  if (device->info().emulated) {
+    ASSERT_FALSE(made.ok());
+    EXPECT_EQ(made.error().exit(), Exit::Unsupported);
+    EXPECT_EQ(made.error().id(), "E-DEVICE-NO-TIME");
+    return;
+  }
+  ASSERT_TRUE(made.ok()) << made.error().message();
+  Timer &timer = **made;
+  const auto begin = std::chrono::steady_clock::now();
+  for (int round = 0; round < 2; ++round) { // a timer can be used again
+    EXPECT_OK(timer.start());
+    addAndCompare(1000, uint32_t(round));
+    EXPECT_OK(timer.stop());
+    Expected<double> seconds = timer.seconds();
+    ASSERT_TRUE(seconds.ok()) << seconds.error().message();
+    EXPECT_GT(*seconds, 0);
+    // No more than has passed outside; half of a microsecond is the resolution of events.
+    EXPECT_LE(*seconds,
+              std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() + 1e-6);
+  }
 }
 
 TEST_F(Launch, LimitOfOpenFilesIsSaid) {

@@ -7,6 +7,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
+
 using namespace quern;
 using namespace quern::tests;
 using testing::HasSubstr;
@@ -165,6 +168,50 @@ TEST_F(Verbs, runWritesIdsToStdout) {
   const std::string one = ids("1");
   EXPECT_EQ(std::count(one.begin(), one.end(), ','), 11) << one;
   EXPECT_EQ(ids("2"), one);
+}
+
+TEST_F(Verbs, benchTimesEachKernelOfAStep) {
+  JsonDocument document = json(quern({"bench", "kernel", *shared / "m.quern", "--device", "cpu", "--tokens",
+                                      "1,5", "--max-time", "0.001", "--format", "json"}));
+  JsonRef context = *document.root().get("context");
+  EXPECT_EQ(*context.getString("device"), "cpu");
+  EXPECT_EQ(*context.getString("cache_state"), "cold");
+  Expected<std::vector<JsonRef>> rows = document.root().getArray("benchmarks");
+  ASSERT_TRUE(rows.ok());
+  std::set<std::string> names;
+  for (JsonRef row : *rows) {
+    const double time = *row.getFloat("real_time");
+    EXPECT_GT(time, 0);
+    EXPECT_LE(*row.getFloat("real_time_low"), time);
+    EXPECT_GE(*row.getFloat("real_time_high"), time);
+    EXPECT_EQ(*row.getString("time_unit"), "us");
+    EXPECT_TRUE(names.insert(std::string(*row.getString("name"))).second);
+  }
+  for (const char *kernel : {"linear_", "rms_norm_", "router_"})
+    for (const char *tokens : {"/tokens:1/", "/tokens:5/"})
+      EXPECT_TRUE(std::any_of(names.begin(), names.end(),
+                              [&](const std::string &name) {
+                                return name.starts_with(kernel) && name.find(tokens) != std::string::npos;
+                              }))
+          << kernel << tokens;
+
+  RunResult router = quern({"bench", "kernel", *shared / "m.quern", "--device", "cpu", "--tokens", "3",
+                            "--kernel", "router{", "--max-time", "0.001", "--warm-cache"});
+  EXPECT_EQ(router.exit, 0) << router.err;
+  EXPECT_THAT(router.out, HasSubstr("caches warm"));
+  EXPECT_THAT(router.out, HasSubstr("router_"));
+  EXPECT_THAT(router.out, testing::Not(HasSubstr("rms_norm_")));
+}
+
+TEST_F(Verbs, benchRefusesWhatItCannotTime) {
+  RunResult emulated = quern({"bench", "kernel", *shared / "m.quern", "--device", "emulated:nvidia:sm_90a"});
+  EXPECT_EQ(emulated.exit, 4) << emulated.err;
+  EXPECT_THAT(emulated.err, HasSubstr("E-DEVICE-NO-TIME"));
+  RunResult none = quern({"bench", "kernel", *shared / "m.quern", "--device", "cpu", "--kernel", "nothing"});
+  EXPECT_EQ(none.exit, 2);
+  EXPECT_THAT(none.err, HasSubstr("E-BENCH-KERNEL"));
+  RunResult many = quern({"bench", "kernel", *shared / "m.quern", "--device", "cpu", "--tokens", "1000000"});
+  EXPECT_EQ(many.exit, 2) << many.err;
 }
 
 TEST_F(Verbs, devicesAndDoctor) {

@@ -80,7 +80,7 @@ void printJson(const Session &session, const BenchOptions &options, const std::v
       const Measurement &m = kernel.measurement;
       Json &row = list.push(Json::object());
       const std::string name = kernel.symbol + "/" + kernel.note + "/tokens:" + std::to_string(step.tokens) +
-                               "/blocks:" + std::to_string(kernel.blocks);
+                               "/scalars:" + kernel.scalars;
       row.set("name", name);
       row.set("run_name", name);
       row.set("run_type", "iteration");
@@ -92,6 +92,7 @@ void printJson(const Session &session, const BenchOptions &options, const std::v
       row.set("real_time_low", m.seconds.low * 1e6);
       row.set("real_time_high", m.seconds.high * 1e6);
       row.set("real_time_min", m.seconds.minimum * 1e6);
+      row.set("blocks", uint64_t(kernel.blocks));
       row.set("launches_per_step", uint64_t(kernel.launches));
       row.set("kernel", kernel.text);
     }

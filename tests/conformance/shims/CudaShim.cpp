@@ -168,6 +168,27 @@ EXPORT cuStreamSynchronize(void *) {
   return device().synchronize();
 }
 
+EXPORT cuEventCreate(void **event, unsigned) {
+  IN_CONTEXT;
+  return *event = device().createEvent(), success;
+}
+EXPORT cuEventDestroy_v2(void *event) {
+  IN_CONTEXT;
+  return device().destroyEvent(__func__, event);
+}
+EXPORT cuEventRecord(void *event, void *) {
+  IN_CONTEXT;
+  return device().queueEvent(__func__, event);
+}
+EXPORT cuEventSynchronize(void *) {
+  IN_CONTEXT;
+  return device().synchronize();
+}
+EXPORT cuEventElapsedTime(float *milliseconds, void *begin, void *end) {
+  IN_CONTEXT;
+  return device().elapsed(__func__, milliseconds, begin, end);
+}
+
 EXPORT cuModuleLoadDataEx(Module **module, const void *image, unsigned count, int *options, void **values) {
   IN_CONTEXT;
   char *logBuffer = nullptr;

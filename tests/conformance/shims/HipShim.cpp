@@ -133,6 +133,27 @@ EXPORT hipStreamSynchronize(void *) {
   return device().synchronize();
 }
 
+EXPORT hipEventCreate(void **event) {
+  ON_DEVICE;
+  return *event = device().createEvent(), success;
+}
+EXPORT hipEventDestroy(void *event) {
+  ON_DEVICE;
+  return device().destroyEvent(__func__, event);
+}
+EXPORT hipEventRecord(void *event, void *) {
+  ON_DEVICE;
+  return device().queueEvent(__func__, event);
+}
+EXPORT hipEventSynchronize(void *) {
+  ON_DEVICE;
+  return device().synchronize();
+}
+EXPORT hipEventElapsedTime(float *milliseconds, void *begin, void *end) {
+  ON_DEVICE;
+  return device().elapsed(__func__, milliseconds, begin, end);
+}
+
 EXPORT hipModuleLoadData(Module **module, const void *image) {
   ON_DEVICE;
   // HIP takes the size out of the headers as well.

@@ -244,6 +244,46 @@ Result ShimDevice::destroyStream(const char *call, void *stream) {
   return success;
 }
 
+void *ShimDevice::createEvent() {
+  std::lock_guard lock(mutex);
+  auto event = std::make_unique<Clock::time_point>();
+  void *handle = event.get();
+  events[handle] = std::move(event);
+  return handle;
+}
+
+Result ShimDevice::destroyEvent(const char *call, void *event) {
+  std::lock_guard lock(mutex);
+  endQueue(call, "destroys an event while the queue is not empty");
+  if (events.erase(event) != 0)
+    return success;
+  violation(call, "destroys what is no event");
+  return invalidHandle;
+}
+
+Result ShimDevice::queueEvent(const char *call, void *event) {
+  std::lock_guard lock(mutex);
+  auto found = events.find(event);
+  if (found == events.end()) {
+    violation(call, "records what is no event");
+    return invalidHandle;
+  }
+  *found->second = {};
+  return queue([time = found->second.get()] { return *time = Clock::now(), success; });
+}
+
+Result ShimDevice::elapsed(const char *call, float *milliseconds, void *begin, void *end) {
+  std::lock_guard lock(mutex);
+  auto first = events.find(begin), last = events.find(end);
+  if (first == events.end() || last == events.end() || *first->second == Clock::time_point() ||
+      *last->second == Clock::time_point()) {
+    violation(call, "reads the time of events that the queue has not passed");
+    return invalidHandle;
+  }
+  *milliseconds = std::chrono::duration<float, std::milli>(*last->second - *first->second).count();
+  return success;
+}
+
 std::string ShimDevice::report() {
   std::lock_guard lock(mutex);
   std::string text = std::move(violations);

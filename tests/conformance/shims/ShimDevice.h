@@ -19,6 +19,7 @@
 
 #include "runtime/emulated/Machine.h"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -99,6 +100,12 @@ public:
   void *createStream();
   Result destroyStream(const char *call, void *stream);
 
+  /// An event holds the host's clock at the moment when the queue passes it.
+  void *createEvent();
+  Result destroyEvent(const char *call, void *event);
+  Result queueEvent(const char *call, void *event);
+  Result elapsed(const char *call, float *milliseconds, void *begin, void *end);
+
   /// What was done wrong, and what is still allocated; empty where all is in order. Forgets the violations.
   std::string report();
 
@@ -120,6 +127,8 @@ private:
   uint64_t used = 0;
   std::map<Module *, std::unique_ptr<Module>> modules;
   std::map<void *, std::unique_ptr<char>> streams;
+  using Clock = std::chrono::steady_clock;
+  std::map<void *, std::unique_ptr<Clock::time_point>> events; ///< zero until the queue has passed it
   std::string violations;
 };
 

@@ -4,15 +4,36 @@
 #include "support/target/KnownTargets.h"
 
 #include <algorithm>
+#include <fstream>
+#include <set>
+#include <string>
 #include <unistd.h>
 
 namespace quern::runtime {
 
+/// Bytes of the outermost caches of all cores: each once that Linux lists below /sys (a "32768K" and the
+/// cores that share it). What sysconf says of it would be the whole processor's, of which a virtual machine
+/// has a part.
+static uint64_t outerCacheBytes() {
+  std::set<std::string> counted;
+  uint64_t bytes = 0;
+  for (unsigned cpu = 0;; ++cpu) {
+    const std::string folder = "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/cache/index3/";
+    std::ifstream size(folder + "size"), sharers(folder + "shared_cpu_list");
+    uint64_t kilobytes = 0;
+    std::string list;
+    if (!(size >> kilobytes) || !(sharers >> list))
+      return bytes;
+    if (counted.insert(list).second)
+      bytes += kilobytes << 10;
+  }
+}
+
 DeviceLimits deviceLimits(const DeviceInfo &info) {
   DeviceLimits limits;
   if (info.vendor == "cpu") {
-    long outer = std::max(sysconf(_SC_LEVEL3_CACHE_SIZE), 0L);
-    limits.cacheBytes = uint64_t(outer) + uint64_t(std::max(sysconf(_SC_LEVEL2_CACHE_SIZE), 0L)) * info.units;
+    limits.cacheBytes =
+        outerCacheBytes() + uint64_t(std::max(sysconf(_SC_LEVEL2_CACHE_SIZE), 0L)) * info.units;
     return limits;
   }
   for (const TargetInfo &target : knownTargets()) {

@@ -1,6 +1,7 @@
 //===- StepTimes.cpp ------------------------------------------------------===//
 #include "runtime/measure/StepTimes.h"
 
+#include <cassert>
 #include <tuple>
 
 namespace quern::runtime {
@@ -27,10 +28,7 @@ std::vector<uint32_t> tokenIds(int64_t count, int64_t vocabulary) {
 
 Expected<std::vector<KernelTime>> timeKernels(Session &session, int64_t tokens, const std::string &filter,
                                               const MeasureOptions &options) {
-  if (tokens < 1 || tokens > session.tokensPerStep())
-    return Status::error(Exit::Usage, "E-BENCH-TOKENS",
-                         "a step of " + std::to_string(tokens) + " tokens is asked for, one takes 1 to " +
-                             std::to_string(session.tokensPerStep()));
+  assert(tokens >= 1 && tokens <= session.tokensPerStep() && "one step");
   Device &device = session.launchDevice();
   QUERN_ASSIGN_OR_RETURN(Stopwatch stopwatch, Stopwatch::create(device));
   const Plan &plan = session.plan();

@@ -24,7 +24,7 @@ struct KernelTime {
 /// data that it has there. Kernels whose text does not contain |filter| are counted out. A kernel that adds to
 /// its input does so again in every run, so the logits of the step mean nothing.
 ///
-/// Exit::Usage "E-BENCH-TOKENS" where the session's steps are shorter, "E-BENCH-KERNEL" where no kernel has
+/// |tokens| is at most `session.tokensPerStep()`. Exit::Usage "E-BENCH-KERNEL" where no kernel has
 /// |filter| in its text; the errors of Session and Stopwatch.
 Expected<std::vector<KernelTime>> timeKernels(Session &session, int64_t tokens, const std::string &filter,
                                               const MeasureOptions &options);

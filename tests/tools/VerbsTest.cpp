@@ -172,10 +172,10 @@ TEST_F(Verbs, runWritesIdsToStdout) {
 
 TEST_F(Verbs, benchTimesEachKernelOfAStep) {
   JsonDocument document = json(quern({"bench", "kernel", *shared / "m.quern", "--device", "cpu", "--tokens",
-                                      "1,5", "--max-time", "0.001", "--format", "json"}));
+                                      "1,5", "--max-time", "0.001", "--warm-cache", "--format", "json"}));
   JsonRef context = *document.root().get("context");
   EXPECT_EQ(*context.getString("device"), "cpu");
-  EXPECT_EQ(*context.getString("cache_state"), "cold");
+  EXPECT_EQ(*context.getString("cache_state"), "warm");
   Expected<std::vector<JsonRef>> rows = document.root().getArray("benchmarks");
   ASSERT_TRUE(rows.ok());
   std::set<std::string> names;
@@ -196,9 +196,9 @@ TEST_F(Verbs, benchTimesEachKernelOfAStep) {
           << kernel << tokens;
 
   RunResult router = quern({"bench", "kernel", *shared / "m.quern", "--device", "cpu", "--tokens", "3",
-                            "--kernel", "router{", "--max-time", "0.001", "--warm-cache"});
+                            "--kernel", "router{", "--max-time", "0.001"});
   EXPECT_EQ(router.exit, 0) << router.err;
-  EXPECT_THAT(router.out, HasSubstr("caches warm"));
+  EXPECT_THAT(router.out, HasSubstr("caches cold"));
   EXPECT_THAT(router.out, HasSubstr("router_"));
   EXPECT_THAT(router.out, testing::Not(HasSubstr("rms_norm_")));
 }

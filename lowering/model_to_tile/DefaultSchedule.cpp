@@ -108,7 +108,7 @@ tile::Schedule defaultSchedule(const std::string &kernel,
     schedule.tile = {std::clamp(int32_t(std::bit_floor(uint64_t(scores))), 4, 16)};
     return schedule;
   }
-  if (kernel == "rms_norm") {
+  if (kernel == "rms_norm" || kernel == "layer_norm") {
     // Rows of heads are short: several of them share a warp, and no sum crosses warps.
     if (p.integer("H") > 1)
       return oneWarp({powerDividing(p.integer("H"), 4), rowTile(p.integer("N"), 256)});

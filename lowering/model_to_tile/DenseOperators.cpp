@@ -57,6 +57,29 @@ Status PlanBuilder::lowerNorm(Operation *op, Value x, Value residual, Value weig
   return Status::success();
 }
 
+Status PlanBuilder::lowerLayerNorm(model::LayerNormOp op) {
+  TensorRef from = use(op.getX());
+  WeightRef factor = op.getWeight() ? weight(op.getWeight()) : WeightRef();
+  WeightRef bias = op.getBias() ? weight(op.getBias()) : WeightRef();
+  TensorRef out = place(op.getResult());
+  launch("layer_norm",
+         {{"H", from.heads},
+          {"N", from.columns},
+          {"XS", from.rowStride},
+          {"HS", from.headStride},
+          {"eps", op.getEps().convertToDouble()},
+          {"inv_n", 1.0 / double(from.columns)},
+          {"X", from.element},
+          {"W", factor.op ? weightElement(factor) : std::string("bf16")},
+          {"B", bias.op ? weightElement(bias) : std::string("bf16")},
+          {"WEIGHT", int64_t(bool(factor.op))},
+          {"BIAS", int64_t(bool(bias.op))}},
+         {pointer(from), factor.op ? weightPointer(factor) : null(), bias.op ? weightPointer(bias) : null(),
+          pointer(out), symbol(from.rows)},
+         op, "norm");
+  return Status::success();
+}
+
 //===----------------------------------------------------------------------===//
 // Linear
 //===----------------------------------------------------------------------===//

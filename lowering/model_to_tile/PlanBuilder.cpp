@@ -111,6 +111,7 @@ Status PlanBuilder::lower(Operation &op) {
         return lowerNorm(o, o.getX(), o.getResidual(), o.getWeight(), o.getEps().convertToDouble(),
                          o.getWeightOffset().convertToDouble(), o.getSum(), o.getResult());
       })
+      .Case([&](model::LayerNormOp o) { return lowerLayerNorm(o); })
       .Case([&](model::LinearOp o) { return lowerLinear(o); })
       .Case([&](model::QuantiseOp o) { return lowerQuantise(o); })
       .Case([&](model::AddOp o) {

@@ -104,6 +104,7 @@ private:
   // DenseOperators.cpp
   Status lowerNorm(mlir::Operation *op, mlir::Value x, mlir::Value residual, mlir::Value weightValue, double eps,
                    double weightOffset, mlir::Value sum, mlir::Value y);
+  Status lowerLayerNorm(model::LayerNormOp op);
   Status lowerLinear(model::LinearOp op);
   Status lowerQuantise(model::QuantiseOp op);
   Status lowerPointwise(mlir::Operation *op, Parameters flags, mlir::Value a, mlir::Value b, mlir::Value y);

@@ -76,23 +76,21 @@ TEST_P(QuantiseTest, CodesAndScales) {
   for (bool fnuz : {false, true})
     for (bool powerOfTwo : {false, true})
       for (const char *element : {"bf16", "f32"}) {
-        QuantiseCase c{
-            .rows = 9, .k = 384, .padding = fnuz ? 0 : 64, .fnuz = fnuz, .powerOfTwo = powerOfTwo};
+        QuantiseCase c{.rows = 9, .k = 384, .padding = fnuz ? 0 : 64, .fnuz = fnuz, .powerOfTwo = powerOfTwo};
         check(harness, c, element, harness.request("quantise", parameters(c, element)),
               fnuz + 2 * powerOfTwo);
       }
 }
 
-/// The last block of a row may be short: its scale comes from its own columns, and nothing behind them is read or
-/// written.
+/// The last block of a row may be short: its scale comes from its own columns, and nothing behind them is
+/// read or written.
 TEST_P(QuantiseTest, ShortLastBlock) {
   H harness(GetParam());
-  for (int k : {192, 320, 200, 130, 96, 7})
-    for (int padding : {0, 24}) {
-      QuantiseCase c{.rows = 5, .k = k, .padding = padding, .fnuz = k == 320, .powerOfTwo = padding == 0};
-      for (const char *element : {"bf16", "f32"})
-        check(harness, c, element, harness.request("quantise", parameters(c, element)), uint64_t(k));
-    }
+  for (int k : {192, 320, 200, 130, 7}) {
+    QuantiseCase c{.rows = 5, .k = k, .padding = k % 3 * 8, .fnuz = k == 320, .powerOfTwo = k > 192};
+    const char *element = k == 130 ? "f32" : "bf16";
+    check(harness, c, element, harness.request("quantise", parameters(c, element)), uint64_t(k));
+  }
 }
 
 TEST_P(QuantiseTest, OtherSchedules) {

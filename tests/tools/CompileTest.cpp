@@ -247,4 +247,52 @@ TEST_F(Compile, paddedTokensNeverWin) {
   EXPECT_EQ(run.errorId().rfind("E-TOKENIZER-", 0), 0u) << run.err;
 }
 
+//===----------------------------------------------------------------------===//
+// Models that no checkpoint here has
+//===----------------------------------------------------------------------===//
+
+/// K = 320 and K = 192 on the fp8 rung: the last block of 128 is short, and every launch still gives what the
+/// interpreter gives from the same bytes.
+TEST_F(Compile, shortScaleBlocksKeepTheRung) {
+  Expected<JsonDocument> config = readJsonFile(model + "/config.json");
+  ASSERT_TRUE(config.ok());
+  Json changed = config->value();
+  changed.set("hidden_size", 320);
+  changed.set("q_lora_rank", 192);
+  changed.set("num_nextn_predict_layers", 0);
+  write(scratch / "ragged/config.json", writeJson(changed));
+  RunResult run = compile(scratch / "ragged", {"--weights", "random", "--target", "nvidia:sm_90a", "-v"});
+  ASSERT_EQ(run.exit, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("nvidia:sm_90a (fp8)"));
+  run = quern({"verify", scratch / "m.quern", "--device", "emulated:nvidia:sm_90a"});
+  EXPECT_EQ(run.exit, 0) << run.out << run.err;
+  // No product with codes reads rows that stayed bf16.
+  run = quern({"inspect", scratch / "m.quern", "--kernel", "linear"});
+  std::istringstream lines(run.out);
+  int products = 0;
+  for (std::string line; std::getline(lines, line);)
+    if (line.find("SCALES=1") != std::string::npos) {
+      ++products;
+      EXPECT_THAT(line, HasSubstr("QUANTIZED=1"));
+    }
+  EXPECT_GE(products, 6);
+}
+
+/// A family of the user's own whose layers have a norm with mean and bias.
+TEST_F(Compile, layerNormOfAFamily) {
+  std::string family = text(QUERN_SOURCE_DIR "/lowering/import/families/mixtral.json");
+  const std::string before = "rms_norm(x, weight: @input_layernorm,";
+  ASSERT_NE(family.find(before), std::string::npos);
+  family.replace(family.find(before), before.size(),
+                 "layer_norm(x, weight: @input_layernorm, bias: @post_attention_layernorm,");
+  write(scratch / "family.json", family);
+  RunResult run =
+      compile(QUERN_SOURCE_DIR "/tests/models/mixtral",
+              {"--family", scratch / "family.json", "--weights", "random", "--target", "cpu:native"});
+  ASSERT_EQ(run.exit, 0) << run.err;
+  run = quern({"verify", scratch / "m.quern", "--device", "cpu"});
+  EXPECT_EQ(run.exit, 0) << run.out << run.err;
+  EXPECT_THAT(run.out, HasSubstr("layer_norm_"));
+}
+
 } // namespace

@@ -15,6 +15,7 @@ namespace quern::runtime::emulated::nvidia {
 namespace {
 
 constexpr std::byte poison{0xCB};
+constexpr uint32_t warpsOfGroup = 4;     ///< PTX ISA 9.7.15.1
 constexpr uint32_t barriersOfBlock = 16; ///< PTX ISA 9.7.13.1
 constexpr uint64_t defaultStepLimit = uint64_t(1) << 34;
 
@@ -119,6 +120,7 @@ void BlockRun::start(uint32_t index) {
     warps[i].parked = 0;
     warps[i].cursor = firstLane;
     warps[i].pending.clear();
+    warps[i].registerCounts.clear();
   }
   for (Barrier &barrier : barriers)
     barrier = Barrier();
@@ -195,6 +197,7 @@ void BlockRun::enter(void *argument) {
 
 void BlockRun::finish(ThreadContext *thread) {
   checkLeftovers(thread);
+  checkRegisterCounts(thread);
   if (clusterBarrier.phaseOf[thread->linear] == 1 + clusterBarrier.phase)
     --clusterBarrier.arrived; // it is counted neither among those that arrive nor among those that live
   --liveThreads;
@@ -425,6 +428,38 @@ void BlockRun::collective(ThreadContext *thread, uint32_t site, uint32_t mask, C
   // Most arrivals wait for more: that is seen here, without a call.
   if ((pending.arrived | warp.gone) != (mask | warp.gone) || !completePending(warp, index))
     block(thread, Waiting::Warp, site, mask);
+}
+
+/// The warps of a warpgroup execute the same setmaxnreg instructions (PTX ISA 9.7.19.5).
+void BlockRun::setRegisterCount(ThreadContext *thread, uint32_t site, uint32_t count) {
+  std::vector<std::pair<uint32_t, uint32_t>> &mine = warps[thread->runWarp].registerCounts;
+  size_t index = mine.size();
+  mine.emplace_back(count, site);
+  uint32_t first = thread->runWarp - thread->warp % warpsOfGroup;
+  for (uint32_t other = first; other < std::min<uint32_t>(first + warpsOfGroup, uint32_t(warps.size()));
+       ++other) {
+    const auto &theirs = warps[other].registerCounts;
+    if (index < theirs.size() && theirs[index].first != count)
+      failAt(thread, site, Fault::Divergence, "the warps of a warpgroup set different register counts",
+             {Conflict::WriteWrite, other * warpSize, theirs[index].second});
+  }
+}
+
+/// The last thread of a block ends: no warp may have left out what another of its warpgroup did.
+void BlockRun::checkRegisterCounts(ThreadContext *thread) {
+  if (live[thread->block->clusterRank] != 1)
+    return;
+  uint32_t begin = thread->block->clusterRank * (threadStride / warpSize),
+           end = begin + threadStride / warpSize;
+  for (uint32_t warp = begin; warp < end; ++warp) {
+    uint32_t first = warp - (warp - begin) % warpsOfGroup;
+    const auto &mine = warps[warp].registerCounts, &theirs = warps[first].registerCounts;
+    if (mine.size() == theirs.size())
+      continue;
+    const auto &longer = mine.size() > theirs.size() ? mine : theirs;
+    failAt(&threads[(mine.size() > theirs.size() ? warp : first) * warpSize], longer.back().second,
+           Fault::Divergence, "not all warps of a warpgroup set their register count");
+  }
 }
 
 void BlockRun::warpBarrier(ThreadContext *thread, uint32_t site, uint32_t mask) {

@@ -101,6 +101,8 @@ public:
   void barrier(ThreadContext *thread, uint32_t site, uint32_t id, uint32_t count, BarrierOp op, bool aligned,
                uint32_t &value);
   void collective(ThreadContext *thread, uint32_t site, uint32_t mask, Collective what, void *arguments);
+  /// All lanes of the warp execute setmaxnreg with |count|.
+  void setRegisterCount(ThreadContext *thread, uint32_t site, uint32_t count);
   void warpBarrier(ThreadContext *thread, uint32_t site, uint32_t mask);
   uint32_t activeMask(ThreadContext *thread, uint32_t site);
   /// Lets the others run; checks the step limit. |steps|: instructions of the running function so far.
@@ -183,6 +185,7 @@ private:
     uint32_t ready = 0, gone = 0, parked = 0; ///< lanes; gone: exited, or beyond the block
     uint32_t cursor = 0;                      ///< lane that is asked first
     std::vector<Pending> pending;
+    std::vector<std::pair<uint32_t, uint32_t>> registerCounts; ///< of each setmaxnreg, with its site
   };
   static void enter(void *thread);
   [[noreturn]] void finish(ThreadContext *thread);
@@ -204,6 +207,7 @@ private:
   bool letTimePass();
   void checkPhase(uint64_t key, Mbarrier &mbarrier, uint32_t site);
   void checkCluster();
+  void checkRegisterCounts(ThreadContext *thread);
   void checkLeftovers(ThreadContext *thread);
   bool completePending(Warp &warp, size_t index);
   void endCopies(ThreadContext *thread, std::vector<AsyncCopy> ended);

@@ -396,9 +396,20 @@ void transposeMatrix(void *const *arguments, uint32_t lanes, ThreadContext *warp
         elements[2 * (lane % 4)][lane / 4] | elements[2 * (lane % 4) + 1][lane / 4] << 16;
 }
 
+/// setmaxnreg is .sync.aligned too.
+void setRegisterCount(void *const *arguments, uint32_t lanes, ThreadContext *warp) {
+  needWholeWarp(arguments, lanes, warp);
+  warp->block->run->setRegisterCount(warp, laneOf(arguments, 0).site, laneOf(arguments, 0).flags);
+}
+
 } // namespace
 
 extern "C" {
+
+static void quernSetRegisterCount(ThreadContext *thread, uint32_t site, uint32_t count) {
+  MatrixLane lane{site, count, 0, 0, nullptr};
+  thread->block->run->collective(thread, site, ~0u, setRegisterCount, &lane);
+}
 
 static void quernMatrixMultiply(ThreadContext *thread, uint32_t site, uint64_t form, uint32_t *words) {
   MatrixLane lane{site, 0, form, 0, words};
@@ -430,7 +441,8 @@ std::span<const DeviceCall> matrixCalls() {
     #name, reinterpret_cast<void *>(&name)                                                                   \
   }
   static const DeviceCall calls[] = {QUERN_CALL(quernMatrixMultiply), QUERN_CALL(quernLoadMatrix),
-                                     QUERN_CALL(quernStoreMatrix), QUERN_CALL(quernMoveMatrix)};
+                                     QUERN_CALL(quernStoreMatrix), QUERN_CALL(quernMoveMatrix),
+                                     QUERN_CALL(quernSetRegisterCount)};
 #undef QUERN_CALL
   return calls;
 }

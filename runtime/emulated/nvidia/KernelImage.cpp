@@ -103,10 +103,10 @@ private:
   }
 
   void classify(const Instruction &instruction) {
-    static constexpr std::array<std::string_view, 17> waiting = {
+    static constexpr std::array<std::string_view, 18> waiting = {
         "bar",   "barrier", "shfl",     "vote",       "match",     "redux",
         "elect", "mma",     "ldmatrix", "activemask", "nanosleep", "mbarrier",
-        "wgmma", "tcgen05", "cp",       "stmatrix",   "movmatrix"};
+        "wgmma", "tcgen05", "cp",       "stmatrix",   "movmatrix", "setmaxnreg"};
     if (std::find(waiting.begin(), waiting.end(), instruction.opcode) != waiting.end())
       image.canWait = true;
     // A loop that waits for another thread reads with an order or exchanges.

@@ -277,6 +277,9 @@ FunctionTranslator::Value *FunctionTranslator::load(const Operand &from, unsigne
     }
     return join(values, part);
   }
+  case Operand::Name:
+    // PTX ISA 4.4: the warp size as a constant.
+    return from.name == "WARP_SZ" ? constant(bits, warpSize) : nullptr;
   default:
     return nullptr;
   }

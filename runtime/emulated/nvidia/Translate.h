@@ -152,6 +152,7 @@ private:
   bool move();
   bool fence();
   bool noOperation();
+  bool discard();
   Space spaceOfAccess() const;
   unsigned vectorOfAccess() const;
   Value *address(const Operand &operand);
@@ -185,6 +186,7 @@ private:
   bool activeMask();
   bool elect();
   bool sleep();
+  bool setRegisterCount();
 
   //===--- TranslateCopy.cpp -----------------------------------------------===//
 

@@ -324,6 +324,18 @@ bool FunctionTranslator::fence() {
   return true;
 }
 
+/// discard.global.L2 [a], 128: the bytes have no value any more (PTX ISA 9.7.9.17); here they become poison.
+bool FunctionTranslator::discard() {
+  if (operands().size() != 2 || operand(1).kind != Operand::Integer || operand(1).value != 128)
+    return false;
+  Value *where = address(operand(0));
+  if (!where)
+    return false;
+  Value *pointer = globalPointer(where, 128, AccessWrite | AccessAtomic);
+  builder.CreateMemSet(pointer, builder.getInt8(0xCB), builder.getInt64(128), llvm::Align(1));
+  return true;
+}
+
 /// Hints, and what a machine without asynchronous parts need not do: prefetch, cache policies, dependent
 /// launches.
 bool FunctionTranslator::noOperation() {

@@ -127,10 +127,10 @@ bool FunctionTranslator::dispatch() {
       {"prefetch", {&F::noOperation, "*"}},
       {"prefetchu", {&F::noOperation, "*"}},
       {"applypriority", {&F::noOperation, "*"}},
-      {"discard", {&F::noOperation, "*"}},
+      {"discard", {&F::discard, "global L2"}},
       {"createpolicy", {&F::noOperation, "*"}},
       {"griddepcontrol", {&F::noOperation, "*"}},
-      {"setmaxnreg", {&F::noOperation, "*"}},
+      {"setmaxnreg", {&F::setRegisterCount, "inc dec sync aligned"}},
       {"pmevent", {&F::noOperation, "*"}},
       {"atom",
        {&F::atomic, "relaxed acquire release acq_rel cta cluster gpu sys global shared shared::cta "

@@ -178,6 +178,22 @@ bool FunctionTranslator::elect() {
   return true;
 }
 
+/// setmaxnreg.{inc,dec}.sync.aligned.u32 count (PTX ISA 9.7.19.5): from 24 to 256 in steps of 8. Registers
+/// are without end here; what is checked is that all warps of a warpgroup ask for the same.
+bool FunctionTranslator::setRegisterCount() {
+  if (!has("sync") || !has("aligned") || !has("u32") || has("inc") == has("dec") || operands().size() != 1 ||
+      operand(0).kind != Operand::Integer)
+    return false;
+  uint64_t wanted = operand(0).value;
+  if (wanted < 24 || wanted > 256 || wanted % 8 != 0) {
+    badOperand("the register count of setmaxnreg is not a multiple of 8 from 24 to 256");
+    return true;
+  }
+  callOut("quernSetRegisterCount", builder.getVoidTy(),
+          {thread, site(), builder.getInt32(static_cast<uint32_t>(wanted))});
+  return true;
+}
+
 /// nanosleep: lets the others run.
 bool FunctionTranslator::sleep() {
   count(instructionCount, 0);

@@ -19,6 +19,7 @@ HandlerTable::HandlerTable() {
   addCompares();
   addConversions();
   addSmallFloatConversions();
+  addScaledConversions();
   addPacked();
   addMatrix();
   addScaledMatrix();

@@ -53,6 +53,7 @@ private:
   void addCompares();
   void addConversions();
   void addSmallFloatConversions();
+  void addScaledConversions();
   void addPacked();
   void addMatrix();
   void addScaledMatrix();

@@ -494,7 +494,8 @@ Instruction parseSingle(const TargetFacts &target, string_view text, int64_t imm
       dpp.zeroInvalid = true; // DPP8: an inactive source reads as 0 unless fi
     in.shuffle = makeShuffle(dpp);
   }
-  bool packed = startsWithAny(mnemonic, {"v_pk_", "v_dot", "v_fma_mix", "v_mad_mix", "v_mfma", "v_wmma"}) &&
+  bool packed = startsWithAny(mnemonic, {"v_pk_", "v_dot", "v_fma_mix", "v_mad_mix", "v_mfma", "v_wmma",
+                                         "v_cvt_scalef32"}) &&
                 !startsWithAny(mnemonic, {"v_dot2_f16_f16", "v_dot2_bf16_bf16"});
   if (packed) {
     if (!opSelHighSeen)

@@ -142,26 +142,42 @@ inline float fmaHalf(float a, float b, float c) {
   return narrowToOdd(addToOdd(double(a) * double(b), double(c)));
 }
 
-//===-- 8-bit formats ------------------------------------------------------===//
+//===-- small formats ------------------------------------------------------===//
 
-/// One of the four 8-bit formats.
-struct Float8Format {
+/// A format of at most 16 bits: sign, exponent, fraction.
+struct SmallFormat {
   int exponentBits, fractionBits, bias;
-  bool fnuz;        ///< one NaN (0x80), no infinities, no negative zero
-  bool hasInfinity; ///< exponent all ones is infinity or NaN; else only the all-ones code is NaN
+  bool fnuz;           ///< one NaN (the code of -0), no infinities, no negative zero
+  bool hasInfinity;    ///< exponent all ones is infinity or NaN; else only the all-ones code is NaN
+  bool finite = false; ///< every code is a number
 };
-inline constexpr Float8Format kE4M3{4, 3, 7, false, false};
-inline constexpr Float8Format kE5M2{5, 2, 15, false, true};
-inline constexpr Float8Format kE4M3Fnuz{4, 3, 8, true, false};
-inline constexpr Float8Format kE5M2Fnuz{5, 2, 16, true, false};
+inline constexpr SmallFormat kE4M3{4, 3, 7, false, false};
+inline constexpr SmallFormat kE5M2{5, 2, 15, false, true};
+inline constexpr SmallFormat kE4M3Fnuz{4, 3, 8, true, false};
+inline constexpr SmallFormat kE5M2Fnuz{5, 2, 16, true, false};
+/// "OCP Microscaling Formats (MX) Specification", 5.3.
+inline constexpr SmallFormat kE2M3{2, 3, 1, false, false, true};
+inline constexpr SmallFormat kE3M2{3, 2, 3, false, false, true};
+inline constexpr SmallFormat kE2M1{2, 1, 1, false, false, true};
+inline constexpr SmallFormat kHalf{5, 10, 15, false, true};
+inline constexpr SmallFormat kBfloat{8, 7, 127, false, true};
 
-float float8ToFloat(uint8_t code, const Float8Format &format);
+/// The value of a code of at most 8 bits.
+float smallToFloat(uint8_t code, const SmallFormat &format);
 
-/// |saturate| (MODE.FP16_OVFL): numbers past the largest become the largest; else NaN, or infinity where the
-/// format has one. |random| adds below the last place before truncation (stochastic rounding) when
-/// |stochastic|.
-uint8_t floatToFloat8(float x, const Float8Format &format, bool saturate, bool stochastic = false,
-                      uint32_t random = 0);
+/// How a number is rounded to a small format.
+struct SmallRounding {
+  bool saturate = false;   ///< numbers past the largest become the largest; else NaN, or infinity
+  bool stochastic = false; ///< else to nearest even
+  uint32_t random = 0;
+  /// Stochastic: fraction bits of the type that the number comes from. The number is cut to them at the place
+  /// of the format's smallest exponent, |random|'s top bits are added below the format's last place, and the
+  /// sum is cut.
+  int sourceFractionBits = 23;
+};
+/// Infinities follow the overflow rule; in a format of numbers alone everything saturates and NaN becomes the
+/// largest number.
+uint16_t toSmall(double x, const SmallFormat &format, const SmallRounding &rounding);
 
 } // namespace quern::runtime::emulated::amd
 

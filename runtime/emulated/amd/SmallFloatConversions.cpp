@@ -14,7 +14,7 @@ namespace {
 
 using u32 = uint32_t;
 
-const Float8Format &formatOf(const Wave &wave, bool bf8) {
+const SmallFormat &formatOf(const Wave &wave, bool bf8) {
   if (wave.target.fp8IsFnuz)
     return bf8 ? kE5M2Fnuz : kE4M3Fnuz;
   return bf8 ? kE5M2 : kE4M3;
@@ -33,9 +33,9 @@ template <bool Bf8> void toFloat(Wave &wave, const Instruction &in) {
   // op_sel bit 0 is the low bit of the byte number's upper... both encodings give a byte number in
   // byteSelect.
   unsigned shift = in.sdwa ? 0 : 8 * in.byteSelect;
-  const Float8Format &format = formatOf(wave, Bf8);
+  const SmallFormat &format = formatOf(wave, Bf8);
   for (unsigned lane = 0; lane < wave.width; ++lane)
-    out[lane] = float8ToFloat(uint8_t(pa[lane] >> shift), format);
+    out[lane] = smallToFloat(uint8_t(pa[lane] >> shift), format);
   writeResult<float>(wave, in, out, activeLanes(wave, in));
 }
 
@@ -44,10 +44,10 @@ template <bool Bf8> void toFloatPair(Wave &wave, const Instruction &in) {
   u32 a[kMaxLanes], low[kMaxLanes], high[kMaxLanes];
   const u32 *pa = rawSource(wave, in, 1, a);
   unsigned shift = in.sdwa ? 0 : (in.opSel & 1) || in.operands[1].high ? 16 : 0;
-  const Float8Format &format = formatOf(wave, Bf8);
+  const SmallFormat &format = formatOf(wave, Bf8);
   for (unsigned lane = 0; lane < wave.width; ++lane) {
-    low[lane] = bitsOf(float8ToFloat(uint8_t(pa[lane] >> shift), format));
-    high[lane] = bitsOf(float8ToFloat(uint8_t(pa[lane] >> shift >> 8), format));
+    low[lane] = bitsOf(smallToFloat(uint8_t(pa[lane] >> shift), format));
+    high[lane] = bitsOf(smallToFloat(uint8_t(pa[lane] >> shift >> 8), format));
   }
   uint64_t lanes = activeLanes(wave, in);
   writeRow(wave, in.operands[0], 0, low, lanes);
@@ -60,10 +60,10 @@ template <bool Bf8> void packFloats(Wave &wave, const Instruction &in) {
   const float *pa = fetch(wave, in, 1, a), *pb = fetch(wave, in, 2, b);
   const u32 *row = wave.row(in.operands[0].index);
   unsigned shift = in.destinationHigh || in.operands[0].high ? 16 : 0;
-  const Float8Format &format = formatOf(wave, Bf8);
+  const SmallFormat &format = formatOf(wave, Bf8);
   for (unsigned lane = 0; lane < wave.width; ++lane) {
-    u32 pair = floatToFloat8(pa[lane], format, wave.mode.saturate16) |
-               u32(floatToFloat8(pb[lane], format, wave.mode.saturate16)) << 8;
+    SmallRounding rounding{.saturate = wave.mode.saturate16};
+    u32 pair = toSmall(pa[lane], format, rounding) | u32(toSmall(pb[lane], format, rounding)) << 8;
     merged[lane] = (row[lane] & ~(0xffffu << shift)) | pair << shift;
   }
   writeRow(wave, in.operands[0], 0, merged, activeLanes(wave, in));
@@ -76,9 +76,10 @@ template <bool Bf8> void roundStochastically(Wave &wave, const Instruction &in) 
   const u32 *pb = fetch(wave, in, 2, b);
   const u32 *row = wave.row(in.operands[0].index);
   unsigned shift = 8 * in.byteSelect;
-  const Float8Format &format = formatOf(wave, Bf8);
+  const SmallFormat &format = formatOf(wave, Bf8);
   for (unsigned lane = 0; lane < wave.width; ++lane) {
-    u32 code = floatToFloat8(pa[lane], format, wave.mode.saturate16, true, pb[lane]);
+    u32 code =
+        toSmall(pa[lane], format, {.saturate = wave.mode.saturate16, .stochastic = true, .random = pb[lane]});
     merged[lane] = (row[lane] & ~(0xffu << shift)) | code << shift;
   }
   writeRow(wave, in.operands[0], 0, merged, activeLanes(wave, in));
@@ -91,13 +92,13 @@ template <bool FirstBf8, bool SecondBf8> void dot4(Wave &wave, const Instruction
   float c[kMaxLanes], out[kMaxLanes];
   const u32 *pa = fetch<u32>(wave, in, 1, a), *pb = fetch<u32>(wave, in, 2, b);
   const float *pc = fetch<float>(wave, in, 3, c);
-  const Float8Format &first = formatOf(wave, FirstBf8), &second = formatOf(wave, SecondBf8);
+  const SmallFormat &first = formatOf(wave, FirstBf8), &second = formatOf(wave, SecondBf8);
   for (unsigned lane = 0; lane < wave.width; ++lane) {
     double products =
         0; // of 8-bit numbers: four of them fit a double exactly but for the widest spread of bf8
     for (unsigned shift = 0; shift < 32; shift += 8)
-      products = addToOdd(products, double(float8ToFloat(uint8_t(pa[lane] >> shift), first)) *
-                                        float8ToFloat(uint8_t(pb[lane] >> shift), second));
+      products = addToOdd(products, double(smallToFloat(uint8_t(pa[lane] >> shift), first)) *
+                                        smallToFloat(uint8_t(pb[lane] >> shift), second));
     out[lane] = float(addToOdd(products, (in.negateLow >> 2 & 1) ? -pc[lane] : pc[lane]));
   }
   writeResult<float>(wave, in, out, activeLanes(wave, in));

@@ -29,9 +29,10 @@ std::string readText(const std::string &path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// Runs |tool| from |source| to an object, links it, and reads the result.
+/// Runs |command| from |source| to an object, which is then linked, or to the |linked| object at once; reads
+/// the result.
 std::vector<std::byte> build(const std::string &command, const std::string &source,
-                             const std::string &extension) {
+                             const std::string &extension, bool linkedAtOnce = false) {
   static std::map<std::string, std::vector<std::byte>> known;
   std::string key = command + '\n' + source;
   if (auto it = known.find(key); it != known.end())
@@ -40,9 +41,11 @@ std::vector<std::byte> build(const std::string &command, const std::string &sour
               log = scratchFile(".log");
   std::ofstream(input, std::ios::binary) << source;
   std::string tools = QUERN_LLVM_TOOLS;
-  std::string shell = tools + "/" + command + " -filetype=obj " + input + " -o " + object + " > " + log +
-                      " 2>&1 && " + tools + "/ld.lld -shared --no-undefined " + object + " -o " + linked +
-                      " >> " + log + " 2>&1";
+  std::string shell = linkedAtOnce
+                          ? tools + "/" + command + " " + input + " -o " + linked + " > " + log + " 2>&1"
+                          : tools + "/" + command + " -filetype=obj " + input + " -o " + object + " > " +
+                                log + " 2>&1 && " + tools + "/ld.lld -shared --no-undefined " + object +
+                                " -o " + linked + " >> " + log + " 2>&1";
   int code = std::system(shell.c_str());
   std::vector<std::byte> bytes;
   if (code == 0) {
@@ -70,6 +73,24 @@ std::vector<std::byte> compileIr(const std::string &target, const std::string &i
 
 std::vector<std::byte> assemble(const std::string &target, const std::string &assembly) {
   return build("llvm-mc -triple=amdgcn-amd-amdhsa -mcpu=" + target, assembly, ".s");
+}
+
+std::vector<std::byte> compileOpenCl(const std::string &target, const std::string &source) {
+  static const char *head = R"(
+#pragma OPENCL EXTENSION cl_khr_fp16 : enable
+#pragma OPENCL EXTENSION cl_khr_fp64 : enable
+#define THREAD ((int)__builtin_amdgcn_workitem_id_x())
+#define BLOCK ((int)__builtin_amdgcn_workgroup_id_x())
+#define KERNEL(threads) __attribute__((reqd_work_group_size(threads, 1, 1))) kernel void
+#define BARRIER() \
+  do { \
+    __builtin_amdgcn_fence(__ATOMIC_RELEASE, "workgroup"); \
+    __builtin_amdgcn_s_barrier(); \
+    __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, "workgroup"); \
+  } while (0)
+)";
+  return build("clang -target amdgcn-amd-amdhsa -mcpu=" + target + " -nogpulib -O3 -x cl -cl-std=CL2.0",
+               head + source, ".cl", true);
 }
 
 std::vector<std::byte> compileKernels(const std::string &target, const std::string &ir) {

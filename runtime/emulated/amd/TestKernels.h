@@ -20,6 +20,9 @@ namespace quern::runtime::emulated::amd {
 /// Code object bytes; a test failure and empty bytes where a tool fails. Results are kept per process.
 std::vector<std::byte> compileIr(const std::string &target, const std::string &ir,
                                  const std::string &attributes = "");
+/// OpenCL C without its library: THREAD, BLOCK, KERNEL(threads) and BARRIER() are macros over clang's
+/// builtins.
+std::vector<std::byte> compileOpenCl(const std::string &target, const std::string &source);
 std::vector<std::byte> assemble(const std::string &target, const std::string &assembly);
 
 /// `compileIr` of kernels with attributes #0 and blocks of 128 threads; the thread and block indices are

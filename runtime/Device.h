@@ -8,8 +8,8 @@
 //
 // Kernel ABI. A kernel takes a list of arguments, each one 8-byte slot in the order of the tile kernel's
 // arguments: a pointer (device address), or a scalar i32, i64 or f32 whose bits stand in the low end of the
-// slot. GPU kernels take them as ordinary parameters of their own width; the CPU kernel takes the address of
-// the slots:
+// slot; a tensor map is passed by the host address of its 128 bytes. GPU kernels take them as ordinary
+// parameters of their own width; the CPU kernel takes the address of the slots:
 //
 //   void kernel(const uint64_t *slots, uint32_t block_begin, uint32_t block_end, void *scratch);
 //
@@ -24,6 +24,7 @@
 #ifndef QUERN_RUNTIME_DEVICE_H
 #define QUERN_RUNTIME_DEVICE_H
 
+#include "runtime/TensorMap.h"
 #include "support/Status.h"
 
 #include <cstddef>
@@ -72,7 +73,7 @@ public:
   virtual Expected<Kernel *> kernel(const std::string &symbol) = 0;
 };
 
-enum class ArgumentKind : uint8_t { Pointer, I32, I64, F32 };
+enum class ArgumentKind : uint8_t { Pointer, I32, I64, F32, TensorMap };
 
 /// One 8-byte slot; see the kernel ABI above.
 struct Argument {
@@ -121,6 +122,10 @@ public:
   /// afterwards. Exit::BadInput "E-CODE-DAMAGED"; Exit::Unsupported "E-CODE-OTHER-TARGET"; Exit::NoDevice
   /// "E-DRIVER-PTX-TOO-NEW" where the driver is too old for it, with both versions.
   virtual Expected<std::unique_ptr<Module>> load(std::span<const std::byte> bytes) = 0;
+
+  /// The device's form of |map|. Exit::Usage "E-TENSOR-MAP" where it breaks a rule of the device, which the
+  /// cause names; Exit::Unsupported "E-DEVICE-TENSOR-MAP" where the device has no tensor maps.
+  virtual Expected<EncodedTensorMap> encodeTensorMap(const TensorMap &map);
 
   /// Queues one kernel. Exit::Usage "E-LAUNCH-ARGUMENTS" where count or kinds are not the kernel's own,
   /// "E-LAUNCH-SHAPE" where the shape is impossible on the device.

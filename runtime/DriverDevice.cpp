@@ -13,7 +13,8 @@ ArgumentSlots::ArgumentSlots(std::span<const Argument> arguments)
     : slots(arguments.size()), pointers(arguments.size()) {
   for (size_t i = 0; i < arguments.size(); ++i) {
     slots[i] = arguments[i].bits;
-    pointers[i] = &slots[i];
+    pointers[i] = arguments[i].kind == ArgumentKind::TensorMap ? reinterpret_cast<void *>(arguments[i].bits)
+                                                               : &slots[i];
   }
 }
 

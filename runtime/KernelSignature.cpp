@@ -13,6 +13,8 @@ const char *argumentKindName(ArgumentKind kind) {
     return "i64";
   case ArgumentKind::F32:
     return "f32";
+  case ArgumentKind::TensorMap:
+    return "tensor map";
   }
   return "unknown";
 }
@@ -68,6 +70,10 @@ Status checkBufferRange(const Buffer &buffer, uint64_t offset, uint64_t bytes, c
                        std::string(verb) + " of " + std::to_string(bytes) + " bytes at offset " +
                            std::to_string(offset) + " leaves a buffer of " + std::to_string(buffer.size()) +
                            " bytes");
+}
+
+Expected<EncodedTensorMap> Device::encodeTensorMap(const TensorMap &) {
+  return Status::error(Exit::Unsupported, "E-DEVICE-TENSOR-MAP", info().name + " has no tensor maps");
 }
 
 Status kernelMissing(const std::string &symbol) {

@@ -19,16 +19,18 @@
 
 namespace quern::runtime {
 
-/// Bytes that an argument of |kind| takes as a parameter of its own: 4 or 8.
+/// Bytes that an argument of |kind| takes as a parameter of its own: 4 or 8, a tensor map 128.
 constexpr uint32_t argumentBytes(ArgumentKind kind) {
+  if (kind == ArgumentKind::TensorMap)
+    return 128;
   return kind == ArgumentKind::Pointer || kind == ArgumentKind::I64 ? 8 : 4;
 }
 
-/// "pointer", "i32", "i64", "f32".
+/// "pointer", "i32", "i64", "f32", "tensor map".
 const char *argumentKindName(ArgumentKind kind);
 
 struct Parameter {
-  uint32_t bytes = 0;               ///< 4 or 8
+  uint32_t bytes = 0;               ///< 4, 8 or 128
   std::optional<ArgumentKind> kind; ///< where the code says it
 };
 

@@ -152,6 +152,10 @@ public:
     return std::unique_ptr<runtime::Module>(std::make_unique<EmulatedModule>(*std::move(programs)));
   }
 
+  Expected<EncodedTensorMap> encodeTensorMap(const TensorMap &map) override {
+    return machine->encodeTensorMap(map);
+  }
+
   Status launch(Kernel &kernel, const LaunchShape &shape, std::span<const Argument> arguments) override {
     auto &mine = static_cast<EmulatedKernel &>(kernel);
     QUERN_RETURN_IF_ERROR(checkArguments(mine, arguments));

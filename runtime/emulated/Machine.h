@@ -111,6 +111,10 @@ public:
   /// Loads one code member; returns its kernels by symbol. Exit::BadInput "E-EMULATED-CODE" where it cannot
   /// be read.
   virtual Expected<std::map<std::string, std::unique_ptr<Program>>> load(std::span<const std::byte> code) = 0;
+  /// See Device::encodeTensorMap.
+  virtual Expected<EncodedTensorMap> encodeTensorMap(const TensorMap &) {
+    return Status::error(Exit::Unsupported, "E-DEVICE-TENSOR-MAP", "the emulated device has no tensor maps");
+  }
 };
 
 /// |target| as in "sm_90a" or "gfx942"; Exit::Unsupported where the machine does not model it.

@@ -2,6 +2,8 @@
 
 #include "runtime/emulated/nvidia/BlockRun.h"
 
+#include "runtime/emulated/nvidia/AsyncMatrix.h"
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -29,6 +31,17 @@ uint32_t lanesOf(uint32_t threads, uint32_t warp) {
 //===----------------------------------------------------------------------===//
 // Starting and ending
 //===----------------------------------------------------------------------===//
+
+BlockRun::BlockRun() = default;
+BlockRun::~BlockRun() = default;
+
+AsyncMatrix &BlockRun::asyncMatrix() {
+  if (!matrices) {
+    matrices = std::make_unique<AsyncMatrix>();
+    matrices->reset(*this);
+  }
+  return *matrices;
+}
 
 bool BlockRun::prepare(const BlockSetup &setup) {
   launch = setup;
@@ -87,7 +100,8 @@ void BlockRun::start(uint32_t index) {
   barrierCount = 0;
   std::memset(shared.data(), launch.options->poisonShared ? static_cast<int>(poison) : 0, shared.size());
   if (sanitizes())
-    shadow.reset(static_cast<uint32_t>(threads.size()), sharedStride * launch.clusterBlocks,
+    shadow.reset(static_cast<uint32_t>(threads.size()),
+                 sharedStride * launch.clusterBlocks + tensorShadowBytes() * launch.clusterBlocks,
                  launch.granuleBytes, launch.options->uninitialised);
   liveThreads = launch.threads * launch.clusterBlocks;
   for (BlockContext &context : contexts) {
@@ -128,6 +142,10 @@ void BlockRun::start(uint32_t index) {
   mbarriers.clear();
   for (AsyncCopies &mine : copies)
     mine.clear();
+  groupsOf.clear();
+  changedMaps.clear();
+  if (matrices)
+    matrices->reset(*this);
   waitingOnMbarriers = fruitlessWaits = 0;
   clusterBarrier = ClusterBarrier();
   clusterBarrier.phaseOf.resize(threads.size());

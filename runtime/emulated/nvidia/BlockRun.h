@@ -28,6 +28,9 @@
 
 #include <atomic>
 #include <bit>
+#include <map>
+#include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -71,6 +74,7 @@ struct BlockSetup {
   uint32_t clusterBlocks = 1;
   bool isExplicitCluster = false;
   bool knowsClusters = false; ///< see ThreadContext.h
+  bool usesTensorMemory = false;
   const std::byte *parameters = nullptr;
   uint64_t parameterBytes = 0, sharedBytes = 0, localBytes = 0;
   uint32_t dynamicSharedBytes = 0;
@@ -84,8 +88,19 @@ struct BlockSetup {
   const std::atomic<uint32_t> *lowestFault = nullptr; ///< the lowest cluster that has failed so far
 };
 
+/// The bulk copies of one thread to global memory (PTX ISA 9.7.9.25.3, bulk async-groups).
+struct BulkGroups {
+  uint32_t committed = 0;
+  uint32_t agent = Mbarrier::none; ///< of the shadow; its clock counts groups
+};
+
+class AsyncMatrix;
+
 class BlockRun {
 public:
+  BlockRun();
+  ~BlockRun();
+
   /// Computes the results of one collective for the lanes in |lanes| from their |arguments| (by lane).
   using Collective = void (*)(void *const *arguments, uint32_t lanes, ThreadContext *warp);
   enum class BarrierOp : uint8_t { Sync, Arrive, Count, And, Or };
@@ -159,6 +174,30 @@ public:
   void waitForAllCopies(ThreadContext *thread);
   void arriveAfterCopies(ThreadContext *thread, uint32_t site, uint64_t address, bool increments);
 
+  /// Takes back `expectSignal`: the operation announces itself again.
+  void forgetSignal(uint64_t key) { --mbarriers[key].inFlight; }
+  BulkGroups &bulkGroups(const ThreadContext *thread) { return groupsOf[thread->linear]; }
+  void countCopy(ThreadContext *thread, uint64_t loadBytes, uint64_t storeBytes) {
+    thread->counts.globalLoadBytes += loadBytes;
+    thread->counts.globalStoreBytes += storeBytes;
+  }
+  /// Tensor maps that tensormap.replace has changed, until fence.proxy.tensormap acquires them.
+  void changedMap(uint64_t address) { changedMaps.insert(address); }
+  void fenceMap(uint64_t address) { changedMaps.erase(address); }
+  bool isUnfencedMap(uint64_t address) const { return changedMaps.count(address) != 0; }
+  /// The state of warpgroup matrix operations and of tensor memory.
+  AsyncMatrix &asyncMatrix();
+  /// The shadow's place of 32 lanes of one column of tensor memory.
+  uint64_t tensorShadowOffset(const BlockContext &block, uint32_t column, uint32_t quarter) const {
+    return sharedStride * contexts.size() + ((block.clusterRank * 512 + column) * 4 + quarter) * shadowCell;
+  }
+  static constexpr uint32_t shadowCell = 16;
+  /// As `signal`, by an operation of |agent| that has come to |clock|.
+  void signalAfter(uint64_t key, uint32_t site, uint32_t agent, uint32_t clock);
+  /// Waits for `resume`; others run.
+  void standStill(ThreadContext *thread, uint32_t site) { block(thread, Waiting::Warp, site, 0); }
+  void resume(uint32_t thread) { wake(thread); }
+  BlockContext &blockAt(uint32_t rank) { return contexts[rank]; }
   void clusterArrive(ThreadContext *thread, uint32_t site, bool releases);
   void clusterWait(ThreadContext *thread, uint32_t site, bool acquires);
   [[noreturn]] void failAt(ThreadContext *thread, uint32_t site, Fault::Kind kind, const char *text,
@@ -215,6 +254,8 @@ private:
   std::string describeMbarrier(uint32_t key) const;
   void start(uint32_t index);
 
+  uint64_t tensorShadowBytes() const { return launch.usesTensorMemory ? 512 * 4 * shadowCell : 0; }
+
   BlockSetup launch;
   std::vector<BlockContext> contexts; ///< the blocks of the cluster
   uint32_t threadStride = 0;          ///< threads of a block, rounded up to whole warps
@@ -234,7 +275,10 @@ private:
   uint32_t firstBlock = 0; ///< of the cluster
   AsyncOperations asynchronous;
   Mbarriers mbarriers;
-  std::vector<AsyncCopies> copies; ///< by thread, made when the first copy is started
+  std::vector<AsyncCopies> copies;         ///< by thread, made when the first copy is started
+  std::map<uint32_t, BulkGroups> groupsOf; ///< by thread
+  std::set<uint64_t> changedMaps;
+  std::unique_ptr<AsyncMatrix> matrices; ///< made when the first instruction of its kind is met
   uint32_t waitingOnMbarriers = 0, fruitlessWaits = 0;
   struct ClusterBarrier {
     uint32_t arrived = 0, phase = 0;

@@ -46,8 +46,8 @@ SymbolMap hostSymbols(LLJIT &jit) {
   auto add = [&](const char *name, void *address) {
     symbols[jit.mangleAndIntern(name)] = {ExecutorAddr::fromPtr(address), llvm::JITSymbolFlags::Exported};
   };
-  for (auto calls :
-       {memoryCalls(), warpCalls(), matrixCalls(), copyCalls(), arithmeticCalls(), mbarrierCalls()})
+  for (auto calls : {memoryCalls(), warpCalls(), matrixCalls(), copyCalls(), arithmeticCalls(),
+                     mbarrierCalls(), bulkCalls(), asyncMatrixCalls()})
     for (const DeviceCall &call : calls)
       add(call.name, call.address);
   using Unary32 = float (*)(float);

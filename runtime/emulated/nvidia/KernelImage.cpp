@@ -116,6 +116,7 @@ private:
     if (instruction.opcode == "mapa" || instruction.opcode == "getctarank" || instruction.has("cluster") ||
         instruction.has("shared::cluster") || instruction.has("multicast::cluster"))
       image.knowsClusters = true;
+    image.usesTensorMemory |= instruction.opcode == "tcgen05";
     // Matrices are read and written by rows of 16 bytes.
     if (instruction.opcode == "ldmatrix" || instruction.opcode == "stmatrix")
       return;

@@ -207,6 +207,12 @@ void BlockRun::signal(uint64_t key, uint32_t site, uint32_t bytes, uint32_t arri
   checkPhase(key, mbarrier, site);
 }
 
+void BlockRun::signalAfter(uint64_t key, uint32_t site, uint32_t agent, uint32_t clock) {
+  if (auto it = mbarriers.find(key); it != mbarriers.end() && agent != Mbarrier::none)
+    shadow.learn(it->second.arrived, agent, clock);
+  signal(key, site, 0, 1);
+}
+
 std::string BlockRun::describeMbarrier(uint32_t key) const {
   auto it = mbarriers.find(key);
   if (it == mbarriers.end())

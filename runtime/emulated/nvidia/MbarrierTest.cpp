@@ -4,12 +4,15 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/emulated/nvidia/AsyncTest.h"
+#include "runtime/emulated/nvidia/AssemblerTest.h"
+#include "runtime/emulated/nvidia/PtxTest.h"
 
 #include <numeric>
 
 namespace quern::runtime::emulated {
 namespace {
+
+using test::expectAssembles;
 
 /// Two warps. %r1: thread, %r2: warp, %d1: out (64 words), %d3: the thread's word; bar and data in shared
 /// memory.

@@ -10,6 +10,7 @@
 #include "runtime/emulated/nvidia/FaultReport.h"
 #include "runtime/emulated/nvidia/Jit.h"
 #include "runtime/emulated/nvidia/LoadedModule.h"
+#include "runtime/emulated/nvidia/TensorMapCode.h"
 #include "support/Threads.h"
 
 #include <algorithm>
@@ -75,11 +76,13 @@ public:
       : workshop(std::move(workshop)), loaded(std::move(loaded)), kernel(kernel), image(kernel.image) {
     for (uint32_t index : image.kernel->parameters) {
       const Variable &variable = image.kernel->variables[index];
-      if (variable.bytes == 4)
+      if (variable.bytes == sizeof(EncodedTensorMap) && variable.align >= alignof(EncodedTensorMap))
+        kinds.push_back(ArgumentKind::TensorMap);
+      else if (variable.bytes == 4)
         kinds.push_back(variable.type.kind == 'f' ? ArgumentKind::F32 : ArgumentKind::I32);
       else
         kinds.push_back(variable.isPointer ? ArgumentKind::Pointer : ArgumentKind::I64);
-      simple &= variable.bytes == 4 || variable.bytes == 8;
+      simple &= variable.bytes == 4 || variable.bytes == 8 || kinds.back() == ArgumentKind::TensorMap;
     }
   }
 
@@ -145,9 +148,16 @@ Status NvidiaProgram::run(const LaunchShape &shape, std::span<const Argument> ar
                          "kernel `" + image.kernel->name +
                              "` has parameters that do not fit the argument slots");
   QUERN_ASSIGN_OR_RETURN(KernelEntry code, kernel.entry(*workshop->jit, options.sanitize));
-  std::vector<std::byte> parameters(image.parameterBytes + 16);
+  // Tensor maps among them are aligned.
+  struct alignas(EncodedTensorMap) Line {
+    std::byte bytes[alignof(EncodedTensorMap)];
+  };
+  std::vector<Line> parameterLines(image.parameterBytes / sizeof(Line) + 2);
+  std::byte *parameters = parameterLines[0].bytes;
   for (size_t i = 0; i < arguments.size(); ++i)
-    std::memcpy(&parameters[image.parameterOffset[i]], &arguments[i].bits,
+    std::memcpy(parameters + image.parameterOffset[i],
+                kinds[i] == ArgumentKind::TensorMap ? reinterpret_cast<const void *>(arguments[i].bits)
+                                                    : &arguments[i].bits,
                 image.kernel->variables[image.kernel->parameters[i]].bytes);
 
   std::atomic<uint32_t> lowestFault = ~0u;
@@ -162,7 +172,8 @@ Status NvidiaProgram::run(const LaunchShape &shape, std::span<const Argument> ar
   setup.clusterBlocks = clusterBlocks();
   setup.isExplicitCluster = image.kernel->clusterBlocks > 0;
   setup.knowsClusters = image.knowsClusters;
-  setup.parameters = parameters.data();
+  setup.usesTensorMemory = image.usesTensorMemory;
+  setup.parameters = parameters;
   setup.parameterBytes = image.parameterBytes;
   setup.sharedBytes = image.staticSharedBytes + shape.sharedBytes;
   setup.dynamicSharedBytes = shape.sharedBytes;
@@ -244,6 +255,12 @@ public:
     for (const auto &[name, kernel] : loaded->kernels())
       programs[name] = std::make_unique<NvidiaProgram>(workshop, loaded, *kernel);
     return programs;
+  }
+
+  Expected<EncodedTensorMap> encodeTensorMap(const TensorMap &map) override {
+    if (workshop->facts.clusterBlocks == 0)
+      return Machine::encodeTensorMap(map);
+    return encode(map);
   }
 
 private:

@@ -82,7 +82,7 @@ void SharedShadow::endCopy(uint32_t thread, uint32_t writer, uint32_t clock, uin
 }
 
 Conflict SharedShadow::asyncRead(uint32_t issuer, uint32_t agent, uint32_t clock, uint32_t site,
-                                 uint64_t offset, uint64_t bytes) {
+                                 uint64_t offset, uint64_t bytes, bool isTensor) {
   Conflict conflict;
   for (uint64_t i = offset >> shift, last = (offset + bytes - 1) >> shift; i <= last; ++i) {
     Granule &granule = granules[i];
@@ -92,7 +92,7 @@ Conflict SharedShadow::asyncRead(uint32_t issuer, uint32_t agent, uint32_t clock
         conflict.kind = Conflict::Uninitialised;
     } else if (writer.thread != agent && !before(writer, issuer)) {
       conflict = with(Conflict::WriteRead, writer);
-    } else if (writer.thread < threads && !isFenced(writer.thread, writer.clock, issuer)) {
+    } else if (!isTensor && writer.thread < threads && !isFenced(writer.thread, writer.clock, issuer)) {
       conflict = with(Conflict::Unfenced, writer);
     }
     note(granule, {clock, static_cast<uint16_t>(agent), 0, site});
@@ -101,15 +101,18 @@ Conflict SharedShadow::asyncRead(uint32_t issuer, uint32_t agent, uint32_t clock
 }
 
 Conflict SharedShadow::asyncWrite(uint32_t issuer, uint32_t agent, uint32_t clock, uint32_t site,
-                                  uint64_t offset, uint64_t bytes) {
+                                  uint64_t offset, uint64_t bytes, bool isTensor) {
   Conflict conflict;
+  auto after = [&](const Access &access) {
+    return (isTensor && access.thread == agent) || before(access, issuer);
+  };
   for (uint64_t i = offset >> shift, last = (offset + bytes - 1) >> shift; i <= last; ++i) {
     Granule &granule = granules[i];
     const Access &writer = granule.writer;
-    if (writer.clock != 0 && !before(writer, issuer))
+    if (writer.clock != 0 && !after(writer))
       conflict = with(Conflict::WriteWrite, writer);
     for (const Access &reader : granule.readers)
-      if (reader.clock != 0 && !before(reader, issuer))
+      if (reader.clock != 0 && !after(reader))
         conflict = with(Conflict::ReadWrite, reader);
     granule.writer = {clock, static_cast<uint16_t>(agent), 0, site};
   }

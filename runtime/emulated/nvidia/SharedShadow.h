@@ -63,10 +63,11 @@ public:
   uint32_t addAgent();
   /// An access of an asynchronous operation that |issuer| starts; those who know |clock| of |agent| come
   /// after.
+  /// |isTensor|: tensor memory, which has no proxies and where one agent's operations are in order.
   Conflict asyncRead(uint32_t issuer, uint32_t agent, uint32_t clock, uint32_t site, uint64_t offset,
-                     uint64_t bytes);
+                     uint64_t bytes, bool isTensor = false);
   Conflict asyncWrite(uint32_t issuer, uint32_t agent, uint32_t clock, uint32_t site, uint64_t offset,
-                      uint64_t bytes);
+                      uint64_t bytes, bool isTensor = false);
   /// |thread| learns |clock| of |agent|; |row| likewise.
   void learn(uint32_t thread, uint32_t agent, uint32_t clock);
   void learn(std::vector<uint32_t> &row, uint32_t agent, uint32_t clock);

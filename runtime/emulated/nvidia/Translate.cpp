@@ -86,7 +86,8 @@ void FunctionTranslator::declareRegisters() {
     builder.CreateStore(builder.getInt64(0), *counter);
   }
   carry = builder.CreateAlloca(builder.getInt1Ty());
-  builder.CreateStore(builder.getInt1(false), carry);
+  afterRegisters = builder.CreateStore(builder.getInt1(false), carry);
+  declareAsyncRegisters();
   parameterMemory.assign(source.variables.size(), nullptr);
   for (size_t i = 0; i < source.variables.size(); ++i) {
     const Variable &variable = source.variables[i];
@@ -234,6 +235,7 @@ Type *FunctionTranslator::floatType(NumberType type) {
 FunctionTranslator::Value *FunctionTranslator::load(const Operand &from, unsigned bits) {
   switch (from.kind) {
   case Operand::Register: {
+    touchRegister(from.index);
     llvm::AllocaInst *variable = registers[from.index];
     Value *value = builder.CreateLoad(variable->getAllocatedType(), variable);
     if (from.negated)
@@ -307,6 +309,7 @@ void FunctionTranslator::store(const Operand &to, Value *value, bool isSigned) {
   }
   if (to.kind != Operand::Register)
     return;
+  touchRegister(to.index);
   llvm::AllocaInst *variable = registers[to.index];
   Type *type = variable->getAllocatedType();
   builder.CreateStore(

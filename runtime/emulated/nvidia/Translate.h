@@ -19,6 +19,7 @@
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/Module.h"
 
+#include <map>
 #include <memory>
 
 namespace quern::runtime::emulated::nvidia {
@@ -213,6 +214,28 @@ private:
   bool clusterBarrier();
   void proxyFence();
 
+  //===--- TranslateBulk.cpp -----------------------------------------------===//
+
+  bool bulkCopy();
+  bool storeAsync();
+  bool tensorMap();
+  /// A BulkForm::Reduction.
+  uint8_t reductionWord() const;
+
+  //===--- TranslateAsyncMatrix.cpp ----------------------------------------===//
+
+  bool warpgroupMatrix();
+  bool warpgroupMultiply();
+  bool tensorCore();
+  bool tensorMultiply();
+  bool tensorLoadStore();
+  /// Registers that asynchronous operations read or write: their states (AsyncRegister.h), all touched.
+  void declareAsyncRegisters();
+  /// The AsyncRegister array of a vector operand; null where it holds anything but 32-bit registers.
+  Value *asyncRegisters(const Operand &vector);
+  /// An instruction other than theirs reads or writes the register.
+  void touchRegister(uint32_t index);
+
   const KernelImage &image;
   const Function &source;
   const bool sanitize, hostHasF16C;
@@ -232,7 +255,12 @@ private:
                    *sharedLoads = nullptr, *sharedStores = nullptr, *branchCount = nullptr;
   llvm::AllocaInst *carry = nullptr;       ///< CC.CF, the carry flag (PTX ISA 9.7.2)
   llvm::AllocaInst *matrixWords = nullptr; ///< made when the first matrix instruction is met
-  uint64_t pendingInstructions = 0;        ///< counted, not yet added in code
+  std::vector<int32_t> asyncIndex;         ///< by register: its place in |asyncStates|, or -1
+  llvm::AllocaInst *asyncStates = nullptr;
+  uint32_t asyncCount = 0;
+  llvm::Instruction *afterRegisters = nullptr; ///< in the entry block, behind all registers
+  std::map<std::vector<uint32_t>, llvm::AllocaInst *> asyncLists;
+  uint64_t pendingInstructions = 0; ///< counted, not yet added in code
 
   // Of the instruction that is being translated.
   const Instruction *current = nullptr;

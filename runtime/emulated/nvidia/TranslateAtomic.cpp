@@ -38,6 +38,8 @@ FunctionTranslator::Value *FunctionTranslator::atomicInteger(std::string_view op
 }
 
 bool FunctionTranslator::atomic() {
+  if (has("async"))
+    return storeAsync();
   auto found = types();
   if (found.size() != 1)
     return false;

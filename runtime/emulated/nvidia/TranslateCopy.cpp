@@ -10,8 +10,10 @@
 namespace quern::runtime::emulated::nvidia {
 
 bool FunctionTranslator::copyAsync() {
-  if (!has("async") || has("bulk"))
+  if (!has("async"))
     return false;
+  if (has("bulk"))
+    return bulkCopy();
   llvm::Type *none = builder.getVoidTy();
   if (has("commit_group") || has("wait_all")) {
     if (!operands().empty())

@@ -203,6 +203,8 @@ bool FunctionTranslator::loadMemory() {
 }
 
 bool FunctionTranslator::storeMemory() {
+  if (has("async"))
+    return storeAsync();
   auto found = types();
   if (found.size() != 1 || operands().size() < 2 || operands().size() > 3)
     return false;
@@ -320,6 +322,12 @@ bool FunctionTranslator::fence() {
   if (!operands().empty() && !has("tensormap::generic"))
     return false;
   proxyFence();
+  if (has("tensormap::generic") && has("acquire")) {
+    Value *where = operands().size() == 2 ? address(operand(0)) : nullptr;
+    if (!where)
+      return false;
+    callOut("quernMapFence", builder.getVoidTy(), {thread, where});
+  }
   builder.CreateFence(llvm::AtomicOrdering::SequentiallyConsistent);
   return true;
 }

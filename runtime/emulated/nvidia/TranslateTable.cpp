@@ -101,8 +101,10 @@ bool FunctionTranslator::dispatch() {
         "weak relaxed acquire volatile mmio cta cluster gpu sys ca cg cs lu cv nc v2 v4 v8 global shared "
         "shared::cta shared::cluster local param param::entry param::func const"}},
       {"st",
-       {&F::storeMemory, "weak relaxed release volatile mmio cta cluster gpu sys wb cg cs wt v2 v4 v8 global "
-                         "shared shared::cta shared::cluster local param param::entry param::func const"}},
+       {&F::storeMemory,
+        "weak relaxed release volatile mmio cta cluster gpu sys wb cg cs wt v2 v4 v8 global "
+        "shared shared::cta shared::cluster local param param::entry param::func const async "
+        "mbarrier::complete_tx::bytes"}},
       {"cvta",
        {&F::convertAddress,
         "to global shared shared::cta shared::cluster local param param::entry param::func const"}},
@@ -122,6 +124,13 @@ bool FunctionTranslator::dispatch() {
         "init inval arrive arrive_drop expect_tx complete_tx test_wait try_wait parity "
         "pending_count noComplete shared shared::cta shared::cluster release acquire relaxed cta "
         "cluster"}},
+      {"tensormap",
+       {&F::tensorMap,
+        "replace cp_fenceproxy tile global_address rank box_dim global_dim global_stride "
+        "element_stride elemtype interleave_layout swizzle_mode fill_mode swizzle_atomicity global "
+        "shared::cta b1024 tensormap::generic release gpu cta cluster sys sync aligned"}},
+      {"wgmma", {&F::warpgroupMatrix, "*"}},
+      {"tcgen05", {&F::tensorCore, "*"}},
       {"mapa", {&F::mapAddress, "shared::cluster"}},
       {"getctarank", {&F::mapAddress, "shared::cluster"}},
       {"prefetch", {&F::noOperation, "*"}},
@@ -137,7 +146,8 @@ bool FunctionTranslator::dispatch() {
                     "shared::cluster add min max and or xor exch cas inc dec noftz v2 v4 v8"}},
       {"red",
        {&F::atomic, "relaxed acquire release acq_rel cta cluster gpu sys global shared shared::cta "
-                    "shared::cluster add min max and or xor exch cas inc dec noftz v2 v4 v8"}},
+                    "shared::cluster add min max and or xor exch cas inc dec noftz v2 v4 v8 async "
+                    "mbarrier::complete_tx::bytes"}},
       {"bra", {&F::branch, "uni"}},
       {"brx", {&F::branchIndexed, "idx uni"}},
       {"call", {&F::call, "uni"}},
@@ -157,7 +167,10 @@ bool FunctionTranslator::dispatch() {
       {"nanosleep", {&F::sleep, ""}},
       {"cp",
        {&F::copyAsync,
-        "async ca cg shared shared::cta global commit_group wait_group wait_all mbarrier arrive noinc"}},
+        "async ca cg shared shared::cta global commit_group wait_group wait_all mbarrier arrive noinc "
+        "bulk tensor reduce prefetch 1d 2d 3d 4d 5d tile shared::cluster "
+        "mbarrier::complete_tx::bytes bulk_group multicast::cluster cta_group::1 cta_group::2 "
+        "read add min max inc dec and or xor noftz L2"}},
       {"mma", {&F::multiplyMatrices, "*"}},
       {"ldmatrix",
        {&F::loadMatrix,
@@ -174,7 +187,7 @@ bool FunctionTranslator::dispatch() {
   const Operand::Kind first = operands().empty() ? Operand::Sink : operand(0).kind;
   if (first == Operand::Pair && !isOneOf(current->opcode, "setp shfl match elect lop3"))
     return false;
-  if (first == Operand::Vector && !isOneOf(current->opcode, "mov ld ldu atom mma ldmatrix"))
+  if (first == Operand::Vector && !isOneOf(current->opcode, "mov ld ldu atom mma ldmatrix wgmma tcgen05"))
     return false;
   return (this->*it->second.handler)();
 }

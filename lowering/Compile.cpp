@@ -378,7 +378,10 @@ private:
     QUERN_ASSIGN_OR_RETURN(ArtifactWriter writer, ArtifactWriter::create(options.output));
     Manifest manifest;
     Sha256 modelHash;
-    QUERN_RETURN_IF_ERROR(writeWeights(options, *imported, *module, writer, modelHash));
+    // A CPU reads the weights where they are in the file; the other targets copy them in any order.
+    auto reader = std::ranges::find_if(builds, [](const TargetBuild &build) { return build.target.simd; });
+    const Plan &order = (reader == builds.end() ? builds.front() : *reader).lowered.plan;
+    QUERN_RETURN_IF_ERROR(writeWeights(options, *imported, *module, order, writer, modelHash));
     std::set<std::string> written;
     for (TargetBuild &build : builds) {
       const Plan &plan = build.lowered.plan;

@@ -6,7 +6,9 @@
 #include "support/Threads.h"
 #include "support/safetensors/TensorDigests.h"
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 
 using namespace quern::runtime;
 
@@ -71,8 +73,50 @@ static Status writeRandom(const CompileOptions &options, mlir::ModuleOp module, 
   return status;
 }
 
+using Bindings = std::vector<std::pair<std::string, int64_t>>;
+
+/// The names of the tensors that |recipe| reads, in order.
+static void collectReads(const Recipe &recipe, bool scales, Bindings &bindings, std::vector<std::string> &names) {
+  switch (recipe.kind) {
+  case Recipe::Kind::Read: {
+    std::string name = scales ? recipe.scales : recipe.name;
+    for (const auto &[placeholder, value] : bindings)
+      if (size_t at = name.find("{" + placeholder + "}"); at != std::string::npos)
+        name.replace(at, placeholder.size() + 2, std::to_string(value));
+    names.push_back(std::move(name));
+    return;
+  }
+  case Recipe::Kind::Stack:
+    for (int64_t i = 0; i < recipe.count; ++i) {
+      bindings.emplace_back(recipe.placeholder, i);
+      collectReads(recipe.operands[0], scales, bindings, names);
+      bindings.pop_back();
+    }
+    return;
+  default:
+    for (const Recipe &operand : recipe.operands)
+      collectReads(operand, scales || recipe.kind == Recipe::Kind::Scales, bindings, names);
+  }
+}
+
+/// The place of each tensor in the order in which |plan| reads them.
+static std::map<std::string, size_t> readOrder(const Plan &plan) {
+  std::vector<std::string> names;
+  for (const PreparedTensor &tensor : plan.tensors) {
+    const std::pair<int64_t, int64_t> layers = tensor.layers.value_or(std::pair<int64_t, int64_t>(0, 1));
+    for (int64_t layer = layers.first; layer < layers.second; ++layer) {
+      Bindings bindings = {{"layer", layer}};
+      collectReads(tensor.recipe, false, bindings, names);
+    }
+  }
+  std::map<std::string, size_t> order;
+  for (size_t i = 0; i < names.size(); ++i)
+    order.try_emplace(std::move(names[i]), i);
+  return order;
+}
+
 Status writeWeights(const CompileOptions &options, const import::ImportedModel &imported,
-                    mlir::ModuleOp module, ArtifactWriter &writer, Sha256 &modelHash) {
+                    mlir::ModuleOp module, const Plan &plan, ArtifactWriter &writer, Sha256 &modelHash) {
   if (options.weights == WeightsMode::Random)
     return writeRandom(options, module, writer, modelHash);
   const Checkpoint &checkpoint = *imported.checkpoint();
@@ -93,25 +137,38 @@ Status writeWeights(const CompileOptions &options, const import::ImportedModel &
   Progress progress(options.progress,
                     options.weights == WeightsMode::Embed ? "write weights" : "link weights", total,
                     ProgressUnit::Bytes);
-  for (const import::TensorFate &fate : imported.census().tensors) {
-    if (fate.kind != import::TensorFate::Used && fate.kind != import::TensorFate::Scale)
-      continue;
+  std::vector<const Checkpoint::Tensor *> tensors; // in the order of their names
+  for (const import::TensorFate &fate : imported.census().tensors)
+    if (fate.kind == import::TensorFate::Used || fate.kind == import::TensorFate::Scale)
+      tensors.push_back(fate.tensor);
+  std::vector<const Checkpoint::Tensor *> written = tensors;
+  const std::map<std::string, size_t> order = readOrder(plan);
+  auto place = [&](const Checkpoint::Tensor *tensor) {
+    auto found = order.find(tensor->name());
+    return std::pair(found == order.end() ? order.size() : found->second, tensor->name());
+  };
+  std::ranges::sort(written, {}, place);
+  std::map<const Checkpoint::Tensor *, std::string> digestTexts;
+  for (const Checkpoint::Tensor *each : written) {
     QUERN_RETURN_IF_ERROR(checkInterrupt());
-    const Checkpoint::Tensor &tensor = *fate.tensor;
+    const Checkpoint::Tensor &tensor = *each;
     WeightSpec spec{tensor.name(), tensor.type(), tensor.shape()};
     if (options.weights == WeightsMode::Embed) {
       QUERN_RETURN_IF_ERROR(writer.addWeight(spec, tensor.bytes()));
-      modelHash.update(tensor.name() + " " + sha256(tensor.bytes()).hex() + "\n");
+      digestTexts[each] = sha256(tensor.bytes()).hex();
     } else {
       std::optional<Digest> digest;
       if (digests)
         digest = digests->of(tensor);
       WeightSource source{tensor.shard->name, tensor.shard->file.mapping().bytes().size()};
       QUERN_RETURN_IF_ERROR(writer.addLinkedWeight(spec, source, tensor.stored->offset, digest));
-      modelHash.update(tensor.name() + " " + (digest ? digest->hex() : std::string("trusted")) + "\n");
+      digestTexts[each] = digest ? digest->hex() : std::string("trusted");
     }
     progress.add(tensor.bytes().size());
   }
+  // The model's hash does not depend on the order in the file.
+  for (const Checkpoint::Tensor *tensor : tensors)
+    modelHash.update(tensor->name() + " " + digestTexts[tensor] + "\n");
   progress.finish();
   return Status::success();
 }

@@ -5,6 +5,7 @@
 #include "lowering/Compile.h"
 #include "lowering/import/ImportedModel.h"
 #include "runtime/artifact/ArtifactWriter.h"
+#include "runtime/plan/Plan.h"
 
 #include "mlir/IR/BuiltinOps.h"
 
@@ -15,9 +16,10 @@ namespace quern::lowering {
 void makeRecipesRandom(mlir::ModuleOp module);
 
 /// Embeds or links every tensor of the checkpoint that the census uses, or declares the random ones; adds names,
-/// types, shapes and digests to |modelHash|.
+/// types, shapes and digests to |modelHash|. Embedded tensors stand in the order in which |plan| reads them, so that the
+/// parts of a stack are one range of the file where their sizes are multiples of the tensors' alignment.
 Status writeWeights(const CompileOptions &options, const import::ImportedModel &imported, mlir::ModuleOp module,
-                    runtime::ArtifactWriter &writer, Sha256 &modelHash);
+                    const runtime::Plan &plan, runtime::ArtifactWriter &writer, Sha256 &modelHash);
 
 } // namespace quern::lowering
 

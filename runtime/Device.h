@@ -112,6 +112,10 @@ public:
   /// At least |bytes| bytes, aligned to 256, contents undefined. Exit::Resource "E-DEVICE-OUT-OF-MEMORY".
   virtual Expected<std::unique_ptr<Buffer>> allocate(uint64_t bytes) = 0;
 
+  /// A buffer whose memory is |memory|, aligned to 16 bytes, which stays as it is until the buffer is gone; kernels
+  /// only read it, nothing is booked. Null where kernels do not read host memory in place.
+  virtual std::unique_ptr<Buffer> adopt(std::span<const std::byte> memory) { return nullptr; }
+
   /// Queued copies and fill; the host bytes of |upload| may be reused when the call returns. A range outside
   /// the buffer is Exit::Unexpected "E-BUFFER-RANGE". |download| waits for everything queued before it.
   virtual Status upload(Buffer &to, uint64_t offset, std::span<const std::byte> bytes) = 0;

@@ -64,6 +64,7 @@ Status Session::load(const SessionOptions &options) {
     ThreadPool pool(options.deviceOptions.threads);
     PrepareOptions prepare;
     prepare.pool = &pool;
+    prepare.inPlace = true; // the session holds the artifact longer than the weights
     prepare.progress = options.loadProgress;
     QUERN_ASSIGN_OR_RETURN(PreparedWeights prepared,
                            PreparedWeights::prepare(thePlan, opened, *device, prepare));

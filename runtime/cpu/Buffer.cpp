@@ -32,7 +32,14 @@ Expected<std::unique_ptr<Buffer>> CpuBuffer::create(std::shared_ptr<MemoryAccoun
   return std::unique_ptr<Buffer>(new CpuBuffer(std::move(account), static_cast<std::byte *>(memory), bytes));
 }
 
+std::unique_ptr<Buffer> CpuBuffer::over(std::span<const std::byte> memory) {
+  return std::unique_ptr<Buffer>(
+      new CpuBuffer(nullptr, const_cast<std::byte *>(memory.data()), memory.size()));
+}
+
 CpuBuffer::~CpuBuffer() {
+  if (!account)
+    return;
   std::free(memory);
   account->release(bytes);
 }

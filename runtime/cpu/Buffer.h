@@ -13,6 +13,8 @@ class CpuBuffer final : public Buffer {
 public:
   /// Books in |account| and allocates; both are given back with the buffer.
   static Expected<std::unique_ptr<Buffer>> create(std::shared_ptr<MemoryAccount> account, uint64_t bytes);
+  /// Memory of another's, which is neither booked nor freed and only read.
+  static std::unique_ptr<Buffer> over(std::span<const std::byte> memory);
   ~CpuBuffer() override;
 
   uint64_t address() const override { return reinterpret_cast<uint64_t>(memory); }
@@ -23,7 +25,7 @@ private:
   CpuBuffer(std::shared_ptr<MemoryAccount> account, std::byte *memory, uint64_t bytes)
       : account(std::move(account)), memory(memory), bytes(bytes) {}
 
-  std::shared_ptr<MemoryAccount> account;
+  std::shared_ptr<MemoryAccount> account; ///< null for memory of another's
   std::byte *memory;
   uint64_t bytes;
 };

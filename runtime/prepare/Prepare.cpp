@@ -16,6 +16,8 @@ namespace {
 using Kind = Recipe::Kind;
 
 constexpr uint64_t alignment = 256;
+/// Of bytes that are used where they are (Device::adopt).
+constexpr uint64_t inPlaceAlignment = 16;
 /// Random tensors are made, and converted ones are uploaded, in chunks of at most so many elements.
 constexpr uint64_t chunkElements = uint64_t(1) << 20;
 
@@ -34,8 +36,17 @@ struct Piece {
   Bindings bindings;
   std::vector<const Recipe *> wrappers;
   const Recipe *body;
-  uint64_t offset;                         ///< in the tensor's arena
-  uint64_t firstElement = 0, elements = 0; ///< of a random tensor: which; else all
+  uint64_t offset;                                 ///< in its layer
+  uint64_t firstElement = 0, elements = 0;         ///< of a random tensor: which; else all
+  std::optional<RecipeEvaluator::PlainRead> plain; ///< set where the bytes may stay where they are
+  ByteSpan found;                                  ///< of a plain read
+};
+
+/// One layer of a prepared tensor; a tensor without layers is one.
+struct LayerPieces {
+  size_t tensor, first, end; ///< pieces [first, end)
+  ByteSpan inPlace;          ///< not empty where the layer stays in the file
+  uint64_t base = 0;         ///< else: its offset in the buffer of the tensor
 };
 
 /// True for a step that treats every element (or scale) alone.
@@ -60,14 +71,23 @@ public:
       : plan(plan), artifact(artifact), device(device), options(options), sources(artifact) {}
 
   Status planPieces();
+  /// Checks what may stay where it is, and sets `inPlace` of the layers that do.
+  Status findInPlace();
+  /// Makes all other layers, at `base` of their tensors' |buffers|.
   Status run(const std::vector<Buffer *> &buffers);
 
   PrepareStatistics statistics(uint64_t bytes) const {
-    return {bytes, sources.bytesRead() + randomBytes.load(), memory.peak.load()};
+    uint64_t inPlace = 0;
+    for (const LayerPieces &layer : layers)
+      inPlace += layer.inPlace.size();
+    return {bytes, inPlace, sources.bytesRead() + randomBytes.load(), memory.peak.load()};
   }
 
+  std::vector<LayerPieces> layers; ///< in the order of the tensors and their layers
+
 private:
-  Status planTensor(size_t number, int64_t layer, uint64_t offset);
+  Status planTensor(size_t number, int64_t layer);
+  Status forPieces(const std::vector<size_t> &which, const std::function<Status(Piece &)> &work);
   Status split(Piece piece);
   Status execute(const Piece &piece, Buffer &buffer);
   Status makeRandom(const Piece &piece, const Weight &weight, Buffer &buffer);
@@ -97,18 +117,24 @@ Status Preparation::planPieces() {
   for (size_t i = 0; i < plan.tensors.size(); ++i) {
     const PreparedTensor &tensor = plan.tensors[i];
     if (!tensor.layers) {
-      QUERN_RETURN_IF_ERROR(planTensor(i, -1, 0));
+      QUERN_RETURN_IF_ERROR(planTensor(i, -1));
       continue;
     }
     for (int64_t layer = tensor.layers->first; layer < tensor.layers->second; ++layer)
-      QUERN_RETURN_IF_ERROR(planTensor(i, layer, uint64_t(layer - tensor.layers->first) * strideOf(tensor)));
+      QUERN_RETURN_IF_ERROR(planTensor(i, layer));
   }
   return Status::success();
 }
 
-Status Preparation::planTensor(size_t number, int64_t layer, uint64_t offset) {
+Status Preparation::planTensor(size_t number, int64_t layer) {
   const PreparedTensor &tensor = plan.tensors[number];
-  Piece piece{number, {}, {}, &tensor.recipe, offset};
+  Piece piece{.tensor = number,
+              .bindings = {},
+              .wrappers = {},
+              .body = &tensor.recipe,
+              .offset = 0,
+              .plain = {},
+              .found = {}};
   if (layer >= 0)
     piece.bindings.emplace_back("layer", layer);
   QUERN_ASSIGN_OR_RETURN(RecipeType type, evaluator(piece).infer(tensor.recipe));
@@ -117,7 +143,10 @@ Status Preparation::planTensor(size_t number, int64_t layer, uint64_t offset) {
                          "the recipe of the tensor `" + tensor.name +
                              "` makes another type or shape than it has")
         .remedy("compile the artifact again");
-  return split(std::move(piece));
+  layers.push_back({.tensor = number, .first = pieces.size(), .end = 0, .inPlace = {}});
+  QUERN_RETURN_IF_ERROR(split(std::move(piece)));
+  layers.back().end = pieces.size();
+  return Status::success();
 }
 
 Status Preparation::split(Piece piece) {
@@ -170,6 +199,8 @@ Status Preparation::split(Piece piece) {
   }
   for (const std::string &name : reads)
     sources.announce(name);
+  if (options.inPlace)
+    piece.plain = own.plainRead(whole, typeOf(piece));
   pieces.push_back(std::move(piece));
   return Status::success();
 }
@@ -218,7 +249,6 @@ Status Preparation::makeRandom(const Piece &piece, const Weight &weight, Buffer 
 }
 
 Status Preparation::execute(const Piece &piece, Buffer &buffer) {
-  QUERN_RETURN_IF_ERROR(checkInterrupt());
   RecipeEvaluator own = evaluator(piece);
   Recipe recipe = wrapped(piece);
   if (piece.elements != 0) {
@@ -232,15 +262,17 @@ Status Preparation::execute(const Piece &piece, Buffer &buffer) {
 }
 
 /// The error of the first piece that has one, whatever the number of threads.
-Status Preparation::run(const std::vector<Buffer *> &buffers) {
+Status Preparation::forPieces(const std::vector<size_t> &which, const std::function<Status(Piece &)> &work) {
   std::mutex errorMutex;
   Status error = Status::success();
-  std::atomic<size_t> failed{pieces.size()};
-  options.pool->parallelFor(0, pieces.size(), 1, [&](uint64_t first, uint64_t last, unsigned) {
+  std::atomic<size_t> failed{which.size()};
+  options.pool->parallelFor(0, which.size(), 1, [&](uint64_t first, uint64_t last, unsigned) {
     for (size_t i = first; i < last; ++i) {
       if (i > failed.load())
         return;
-      Status status = execute(pieces[i], *buffers[pieces[i].tensor]);
+      Status status = checkInterrupt();
+      if (status.ok())
+        status = work(pieces[which[i]]);
       if (status.ok())
         continue;
       std::lock_guard<std::mutex> lock(errorMutex);
@@ -250,7 +282,50 @@ Status Preparation::run(const std::vector<Buffer *> &buffers) {
       }
     }
   });
-  QUERN_RETURN_IF_ERROR(std::move(error));
+  return error;
+}
+
+Status Preparation::findInPlace() {
+  std::vector<size_t> candidates;
+  for (const LayerPieces &layer : layers) {
+    bool plain = layer.end > layer.first;
+    for (size_t i = layer.first; i < layer.end; ++i)
+      plain = plain && pieces[i].plain;
+    for (size_t i = layer.first; plain && i < layer.end; ++i) {
+      candidates.push_back(i);
+      // It is read once to be checked and, where it does not stay, once more.
+      sources.announce(std::string(pieces[i].plain->weight.name));
+    }
+  }
+  QUERN_RETURN_IF_ERROR(forPieces(candidates, [&](Piece &piece) -> Status {
+    QUERN_ASSIGN_OR_RETURN(SourceTensors::Bytes bytes, sources.read(piece.plain->weight, piece.plain->role));
+    piece.found = bytes.span;
+    return Status::success();
+  }));
+  for (LayerPieces &layer : layers) {
+    const Piece &first = pieces[layer.first];
+    bool joined =
+        !first.found.empty() && reinterpret_cast<uintptr_t>(first.found.data()) % inPlaceAlignment == 0;
+    for (size_t i = layer.first; joined && i < layer.end; ++i)
+      joined = pieces[i].found.data() == first.found.data() + pieces[i].offset;
+    if (!joined)
+      continue;
+    layer.inPlace = ByteSpan(first.found.data(), plan.tensors[layer.tensor].bytes());
+    if (options.progress)
+      options.progress(layer.inPlace.size());
+  }
+  return Status::success();
+}
+
+Status Preparation::run(const std::vector<Buffer *> &buffers) {
+  std::vector<size_t> rest;
+  for (const LayerPieces &layer : layers)
+    for (size_t i = layer.first; layer.inPlace.empty() && i < layer.end; ++i) {
+      pieces[i].offset += layer.base;
+      rest.push_back(i);
+    }
+  QUERN_RETURN_IF_ERROR(
+      forPieces(rest, [&](Piece &piece) { return execute(piece, *buffers[piece.tensor]); }));
   return device.synchronize();
 }
 
@@ -259,7 +334,8 @@ Status Preparation::run(const std::vector<Buffer *> &buffers) {
 std::vector<Buffer *> PreparedWeights::buffers() const {
   std::vector<Buffer *> result;
   for (const Arena &arena : arenas)
-    result.push_back(arena.buffer.get());
+    for (const std::unique_ptr<Buffer> &buffer : arena.buffers)
+      result.push_back(buffer.get());
   return result;
 }
 
@@ -272,17 +348,38 @@ uint64_t PreparedWeights::bytesNeeded(const Plan &plan) {
 
 Expected<PreparedWeights> PreparedWeights::prepare(const Plan &plan, const Artifact &artifact, Device &device,
                                                    const PrepareOptions &options) {
-  Preparation preparation(plan, artifact, device, options);
+  PrepareOptions wanted = options;
+  wanted.inPlace = options.inPlace && device.adopt({}) != nullptr;
+  Preparation preparation(plan, artifact, device, wanted);
   QUERN_RETURN_IF_ERROR(preparation.planPieces());
+  if (wanted.inPlace)
+    QUERN_RETURN_IF_ERROR(preparation.findInPlace());
+  std::vector<uint64_t> copied(plan.tensors.size());
+  for (LayerPieces &layer : preparation.layers)
+    if (layer.inPlace.empty()) {
+      layer.base = copied[layer.tensor];
+      copied[layer.tensor] += strideOf(plan.tensors[layer.tensor]);
+    }
   PreparedWeights weights;
-  std::vector<Buffer *> buffers;
-  for (const PreparedTensor &tensor : plan.tensors) {
-    Arena arena;
-    QUERN_ASSIGN_OR_RETURN(arena.buffer, device.allocate(arenaBytes(tensor)));
-    arena.first = tensor.layers ? tensor.layers->first : 0;
-    arena.stride = strideOf(tensor);
-    buffers.push_back(arena.buffer.get());
-    weights.arenas.push_back(std::move(arena));
+  weights.arenas.resize(plan.tensors.size());
+  std::vector<Buffer *> buffers(plan.tensors.size());
+  for (size_t i = 0; i < plan.tensors.size(); ++i) {
+    Arena &arena = weights.arenas[i];
+    arena.first = plan.tensors[i].layers ? plan.tensors[i].layers->first : 0;
+    if (copied[i] == 0)
+      continue;
+    QUERN_ASSIGN_OR_RETURN(std::unique_ptr<Buffer> buffer, device.allocate(copied[i]));
+    buffers[i] = buffer.get();
+    arena.buffers.push_back(std::move(buffer));
+  }
+  for (const LayerPieces &layer : preparation.layers) {
+    Arena &arena = weights.arenas[layer.tensor];
+    if (layer.inPlace.empty()) {
+      arena.addresses.push_back(buffers[layer.tensor]->address() + layer.base);
+      continue;
+    }
+    arena.buffers.push_back(device.adopt(layer.inPlace));
+    arena.addresses.push_back(arena.buffers.back()->address());
   }
   QUERN_RETURN_IF_ERROR(preparation.run(buffers));
   weights.counts = preparation.statistics(bytesNeeded(plan));

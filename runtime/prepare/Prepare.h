@@ -6,6 +6,10 @@
 // straight from the mapped file to the device. On a device whose memory the host reaches pieces are written
 // in their place.
 //
+// Where kernels read host memory (the CPU) a tensor whose pieces already stand one behind the other in the
+// mapped file is not copied at all: the kernels read the file. The compiler writes the parts of a stack in
+// the order in which they are read, so that this holds for experts too.
+//
 // Everything a piece reads is checked on the way (SourceTensors.h), so when `prepare` has returned, every
 // tensor that the model uses has passed.
 //
@@ -23,12 +27,16 @@
 namespace quern::runtime {
 
 struct PrepareOptions {
-  ThreadPool *pool = nullptr;             ///< required
+  ThreadPool *pool = nullptr; ///< required
+  /// Use the artifact's own bytes where they are what the kernels read. The artifact must then outlive the
+  /// weights.
+  bool inPlace = false;
   std::function<void(uint64_t)> progress; ///< told the prepared bytes since the last call; from any thread
 };
 
 struct PrepareStatistics {
-  uint64_t bytes = 0;         ///< on the device
+  uint64_t bytes = 0;         ///< that kernels read
+  uint64_t inPlaceBytes = 0;  ///< of those: read where they are in the file, not copied
   uint64_t sourceBytes = 0;   ///< read from the artifact or its sources
   uint64_t peakHostBytes = 0; ///< of memory for what was put together or converted
 };
@@ -44,7 +52,7 @@ public:
   /// Device address of tensor number |tensor|; |layer| is one of its layers, or 0 where it has none.
   uint64_t address(size_t tensor, int64_t layer) const {
     const Arena &arena = arenas[tensor];
-    return arena.buffer->address() + uint64_t(layer - arena.first) * arena.stride;
+    return arena.addresses[size_t(layer - arena.first)];
   }
   /// The memory behind the addresses.
   std::vector<Buffer *> buffers() const;
@@ -55,9 +63,9 @@ public:
 
 private:
   struct Arena {
-    std::unique_ptr<Buffer> buffer;
+    std::vector<std::unique_ptr<Buffer>> buffers;
     int64_t first = 0;
-    uint64_t stride = 0; ///< bytes from one layer to the next
+    std::vector<uint64_t> addresses; ///< of the layers from |first| on
   };
   std::vector<Arena> arenas;
   PrepareStatistics counts;

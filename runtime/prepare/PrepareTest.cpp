@@ -324,6 +324,121 @@ TEST_F(PrepareTest, LayersAndRandomTensors) {
   EXPECT_EQ(weights->statistics().peakHostBytes, 0u) << "nothing had to be put together";
 }
 
+/// What already stands in the file as the kernels read it takes no memory of the device; all else is made as
+/// before.
+TEST_F(PrepareTest, InPlace) {
+  ArtifactWriter writer = begin();
+  constexpr int64_t rows = 8, columns = 128; // 2048 bytes of bf16, 1024 of codes
+  auto addPlain = [&](unsigned t) {
+    std::vector<uint16_t> values(rows * columns);
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i] = element(t, i);
+    ok(writer.addWeight({"plain." + std::to_string(t), ElementType::BF16, {rows, columns}},
+                        asBytes(text(values))));
+  };
+  for (unsigned t : {0, 1, 3, 2, 4})
+    addPlain(t);
+  for (unsigned t = 0; t < 2; ++t) {
+    std::vector<uint8_t> codes(rows * columns);
+    for (size_t i = 0; i < codes.size(); ++i)
+      codes[i] = code(t, i);
+    ok(writer.addWeight({"codes." + std::to_string(t), ElementType::F8E4M3, {rows, columns}},
+                        asBytes(text(codes))));
+  }
+  for (unsigned t = 0; t < 2; ++t) {
+    float factor = scale(t, 0, 0);
+    ok(writer.addWeight({"factors." + std::to_string(t), ElementType::F32, {1, 1}},
+                        asBytes(std::string_view(reinterpret_cast<char *>(&factor), 4))));
+  }
+  Expected<Artifact> artifact = finish(std::move(writer));
+  ASSERT_TRUE(artifact.ok()) << artifact.error().message();
+  const Recipe pair = stack("e", 2, read("codes.{e}", "factors.{e}"));
+  plan.tensors = {
+      {"layers", "BF16", {rows, columns}, {{0, 5}}, read("plain.{layer}")},
+      {"stacked", "BF16", {2, rows, columns}, std::nullopt, stack("e", 2, read("plain.{e}"))},
+      {"joined", "BF16", {2 * rows, columns}, std::nullopt, concat({read("plain.3"), read("plain.2")}, 0)},
+      {"other order",
+       "BF16",
+       {2 * rows, columns},
+       std::nullopt,
+       concat({read("plain.2"), read("plain.3")}, 0)},
+      {"shaped",
+       "BF16",
+       {rows / 2, 2 * columns},
+       std::nullopt,
+       reshape(read("plain.4"), {rows / 2, 2 * columns})},
+      {"turned", "BF16", {columns, rows}, std::nullopt, transpose(read("plain.4"), {1, 0})},
+      {"wider", "F32", {rows, columns}, std::nullopt, read("plain.4")},
+      {"codes", "F8_E4M3", {2, rows, columns}, std::nullopt, pair},
+      {"apart", "F32", {2, 1, 1}, std::nullopt, scales(pair)},
+      {"scale", "F32", {1, 1}, std::nullopt, scales(read("codes.1", "factors.1"))},
+      {"doubled", "F32", {1, 1}, std::nullopt, scales(read("codes.1", "factors.1"), 2.0)},
+  };
+  const std::vector<std::string> copied = {"other order", "turned", "wider", "apart", "doubled"};
+  ThreadPool pool(3);
+  auto make = [&](bool inPlace, Device &on) {
+    uint64_t before = on.counters().bytesAllocated, told = 0;
+    std::mutex mutex;
+    PrepareOptions options;
+    options.pool = &pool;
+    options.inPlace = inPlace;
+    options.progress = [&](uint64_t bytes) {
+      std::lock_guard<std::mutex> lock(mutex);
+      told += bytes;
+    };
+    Expected<PreparedWeights> weights = PreparedWeights::prepare(plan, *artifact, on, options);
+    EXPECT_TRUE(weights.ok()) << weights.error().message();
+    uint64_t all = 0;
+    for (const PreparedTensor &tensor : plan.tensors)
+      all += tensor.bytes() * (tensor.layers ? 5 : 1);
+    EXPECT_EQ(told, all);
+    return std::pair(*std::move(weights), on.counters().bytesAllocated - before);
+  };
+  auto [copies, copiesBytes] = make(false, *device);
+  auto [mapped, mappedBytes] = make(true, *device);
+  EXPECT_EQ(copies.statistics().inPlaceBytes, 0u);
+  EXPECT_EQ(copiesBytes, PreparedWeights::bytesNeeded(plan));
+  uint64_t expected = 0, inPlace = 0;
+  for (size_t i = 0; i < plan.tensors.size(); ++i) {
+    const PreparedTensor &tensor = plan.tensors[i];
+    const uint64_t bytes = tensor.bytes();
+    const bool isCopied = std::ranges::count(copied, tensor.name) != 0;
+    (isCopied ? expected : inPlace) += isCopied ? (bytes + 255) / 256 * 256 : bytes * (tensor.layers ? 5 : 1);
+    for (int64_t layer = 0; layer < (tensor.layers ? 5 : 1); ++layer)
+      EXPECT_EQ(0, std::memcmp(reinterpret_cast<void *>(mapped.address(i, layer)),
+                               reinterpret_cast<void *>(copies.address(i, layer)), bytes))
+          << tensor.name << " " << layer;
+  }
+  EXPECT_EQ(mappedBytes, expected);
+  EXPECT_EQ(mapped.statistics().inPlaceBytes, inPlace);
+  EXPECT_EQ(mapped.address(0, 0), mapped.address(1, 0)) << "two tensors may be the same bytes";
+}
+
+/// Bytes that stay where they are pass the same checks first.
+TEST_F(PrepareTest, InPlaceIsChecked) {
+  for (uint8_t bad : {0x7F, 0x01}) {
+    ArtifactWriter writer = begin();
+    std::vector<uint8_t> codes(256, 3);
+    codes[200] = bad;
+    ok(writer.addWeight({"codes", ElementType::F8E4M3, {2, 128}}, asBytes(text(codes))));
+    ASSERT_TRUE(finish(std::move(writer)).ok());
+    Expected<std::string> file = readFile(directory / "a.quern", 1 << 24);
+    ASSERT_TRUE(file.ok());
+    if (bad == 0x01)
+      (*file)[file->find(text(codes)) + 17] ^= 1;
+    Expected<Artifact> artifact = Artifact::fromBytes(asBytes(*file), "damaged");
+    ASSERT_TRUE(artifact.ok()) << artifact.error().message();
+    ThreadPool pool(2);
+    PrepareOptions options;
+    options.pool = &pool;
+    options.inPlace = true;
+    plan.tensors = {{"w", "F8_E4M3", {2, 128}, std::nullopt, read("codes")}};
+    Expected<PreparedWeights> weights = PreparedWeights::prepare(plan, *artifact, *device, options);
+    ASSERT_FALSE(weights.ok());
+    EXPECT_EQ(weights.error().id(), bad == 0x01 ? "E-ARTIFACT-WEIGHT-DIGEST" : "E-TENSOR-NAN");
+  }
+}
+
 TEST_F(PrepareTest, RefusesRecipesThatDoNotFit) {
   EXPECT_EQ(fault("BF16", {6, 10}, read("nothing")), "E-ARTIFACT-WEIGHT-MISSING 3");
   EXPECT_EQ(fault("BF16", {6, 11}, read("plain.0")), "E-PREPARE-SHAPE 3");

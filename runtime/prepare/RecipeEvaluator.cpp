@@ -233,6 +233,22 @@ void RecipeEvaluator::forEachRead(const Recipe &recipe, bool scales,
   }
 }
 
+std::optional<RecipeEvaluator::PlainRead> RecipeEvaluator::plainRead(const Recipe &recipe, ElementType type) {
+  const Recipe *at = &recipe;
+  SourceRole role = SourceRole::Values;
+  while (at->kind == Kind::Reshape || (at->kind == Kind::Scales && at->factor == 1.0)) {
+    if (at->kind == Kind::Scales)
+      role = SourceRole::Scales;
+    at = &at->operands[0];
+  }
+  if (at->kind != Kind::Read)
+    return std::nullopt;
+  Expected<Weight> weight = sources.describe(bind(role == SourceRole::Scales ? at->scales : at->name));
+  if (!weight.ok() || weight->kind == WeightKind::Random || weight->type != type)
+    return std::nullopt;
+  return PlainRead{*weight, role};
+}
+
 //===----------------------------------------------------------------------===//
 // Bytes
 //===----------------------------------------------------------------------===//

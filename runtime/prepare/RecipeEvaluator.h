@@ -65,6 +65,14 @@ public:
   /// Calls |use| with the name of each tensor that evaluating |recipe| reads, once per read.
   void forEachRead(const Recipe &recipe, bool scales, const std::function<void(const std::string &)> &use);
 
+  /// The tensor whose bytes, as the artifact or its sources hold them, are what |recipe| gives as |type|;
+  /// nothing where something has to be made.
+  struct PlainRead {
+    Weight weight;
+    SourceRole role;
+  };
+  std::optional<PlainRead> plainRead(const Recipe &recipe, ElementType type);
+
   /// The elements (the codes, where there are scales). |recipe| was accepted by `infer`.
   Expected<HostArray> values(const Recipe &recipe);
   /// The scales as they are stored.

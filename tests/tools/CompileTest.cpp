@@ -278,6 +278,17 @@ TEST_F(Compile, shortScaleBlocksKeepTheRung) {
   EXPECT_GE(products, 6);
 }
 
+/// The experts of a layer stand in the file as the CPU's kernels read them: nearly nothing is copied.
+TEST_F(Compile, weightsStayInTheFile) {
+  RunResult run = compile(QUERN_SOURCE_DIR "/tests/models/demo", {"--target", "cpu:native", "-q"});
+  ASSERT_EQ(run.exit, 0) << run.err;
+  run = quern(
+      {"run", scratch / "m.quern", "--ids", "5,9", "-n", "2", "--temp", "0", "--device", "cpu", "--stats"});
+  ASSERT_EQ(run.exit, 0) << run.err;
+  EXPECT_THAT(run.err, HasSubstr("7.15 MiB (7.14 MiB where they are in the file)"));
+  EXPECT_THAT(run.err, testing::ContainsRegex("memory +[0-9.]+ KiB on the device"));
+}
+
 /// A family of the user's own whose layers have a norm with mean and bias.
 TEST_F(Compile, layerNormOfAFamily) {
   std::string family = text(QUERN_SOURCE_DIR "/lowering/import/families/mixtral.json");

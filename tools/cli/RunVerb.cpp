@@ -258,8 +258,11 @@ private:
     auto rate = [](int64_t tokens, double seconds) { return seconds > 0 ? double(tokens) / seconds : 0.0; };
     std::fprintf(stderr, "device    %s, %s, plan %s (%s)\n", info.name.c_str(), info.description.c_str(),
                  session->plan().target.c_str(), session->plan().rung.c_str());
-    std::fprintf(stderr, "open      %.3f s, of it weights %.3f s: %s from %s, %s of host memory\n",
+    std::fprintf(stderr,
+                 "open      %.3f s, of it weights %.3f s: %s (%s where they are in the file) from %s, %s of "
+                 "host memory\n",
                  s.openSeconds, s.prepareSeconds, formatBytes(double(s.weights.bytes)).c_str(),
+                 formatBytes(double(s.weights.inPlaceBytes)).c_str(),
                  formatBytes(double(s.weights.sourceBytes)).c_str(),
                  formatBytes(double(s.weights.peakHostBytes)).c_str());
     std::fprintf(stderr, "memory    %s on the device, of it KV cache %s for %lld positions\n",

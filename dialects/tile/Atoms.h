@@ -120,7 +120,8 @@ struct AtomTable {
   std::vector<CopyAtom> copies; ///< by path, in order of preference
   std::vector<BankRule> banks;  ///< empty for a CPU
   SyncFacts sync;
-  int32_t segmentBytes = 0; ///< of global memory: the unit in which it is read, aligned
+  int32_t segmentBytes = 0;       ///< of global memory: the unit in which it is read, aligned
+  int32_t cacheBytesPerClock = 0; ///< that one unit gets from L2 while all of them ask; 0: not known
 };
 
 /// The table of |target|; that of an unknown target is empty.

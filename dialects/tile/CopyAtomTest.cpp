@@ -127,6 +127,12 @@ TEST(CopyAtomTest, Synchronisation) {
                                                                               : 63)
         << info.architecture;
     EXPECT_EQ(atomTable(info).segmentBytes, info.isCpu() ? 64 : info.vendor == "amd" ? 128 : 32);
+    EXPECT_EQ(atomTable(info).cacheBytesPerClock, info.isCpu()                    ? 0
+                                                  : info.architecture == "sm_90a" ? 30
+                                                  : info.vendor == "nvidia"       ? 47
+                                                  : info.architecture == "gfx942" ? 54
+                                                  : info.architecture == "gfx950" ? 64
+                                                                                  : 50);
   }
 }
 

@@ -4,7 +4,7 @@
 // target, and leaves every limit to `checkSchedule`.
 //
 //===----------------------------------------------------------------------===//
-#include "dialects/tile/Legality.h"
+#include "dialects/tile/CostModel.h"
 
 #include <algorithm>
 
@@ -98,7 +98,9 @@ ScheduleSpace enumerateSchedules(const std::string &kernel, const GemmProblem &p
     Schedule s;
     s.kernel = kernel;
     s.mma = atom->name;
-    for (int32_t m : axes.m)
+    for (int32_t m : axes.m) {
+      if (m != axes.m.front() && m >= 2 * problem.m)
+        continue; // half of the tile or more would lie outside
       for (int32_t n : axes.n)
         for (int32_t row : rowBytes)
           for (const std::vector<int32_t> &grid : axes.warps)
@@ -129,8 +131,10 @@ ScheduleSpace enumerateSchedules(const std::string &kernel, const GemmProblem &p
                         s.store = machine.target->gpu.tensorCopy && strategy == Strategy::Roles
                                       ? StorePath::Tensor
                                       : StorePath::Direct;
+                        s.rasterGroup = cpu ? 1 : rasterGroup(m, n, (problem.m + m - 1) / m, machine.units);
                         consider(s);
                       }
+    }
   }
   return space;
 }

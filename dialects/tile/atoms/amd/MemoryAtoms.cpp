@@ -81,6 +81,8 @@ void addAmdMemoryAtoms(const TargetInfo &target, AtomTable &table) {
 
   addBanks(architecture, table.banks);
   table.segmentBytes = 128;
+  // 16 channels of 128 bytes for the 38 or 32 units of a die; elsewhere not published.
+  table.cacheBytesPerClock = architecture == "gfx942" ? 54 : architecture == "gfx950" ? 64 : 50;
   table.sync.copiesInFlight = 63;
   table.sync.sharedInFlight = architecture == "gfx1201" || architecture == "gfx1100" ? 63 : 15;
   table.sync.priorities = true;

@@ -9,6 +9,7 @@
 #include "lowering/KernelExchange.h"
 
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstring>
@@ -26,6 +27,9 @@ namespace quern::lowering {
 //===----------------------------------------------------------------------===//
 // Messages
 //===----------------------------------------------------------------------===//
+
+/// More than code and texts of any kernel: a longer message is none.
+static constexpr size_t mostBytes = size_t(1) << 30;
 
 static bool writeAll(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -70,6 +74,8 @@ static Received receive(int fd, std::string &message,
       return n == -2 ? Received::Late : Received::End;
     if (c == '\n')
       break;
+    if (c < '0' || c > '9' || size > mostBytes)
+      return Received::End;
     size = size * 10 + size_t(c - '0');
   }
   message.resize(size);
@@ -84,11 +90,15 @@ static Received receive(int fd, std::string &message,
 
 static std::string field(const std::string &text) { return std::to_string(text.size()) + " " + text; }
 
-static std::string takeField(std::string_view &rest) {
-  size_t space = rest.find(' ');
-  size_t size = std::stoul(std::string(rest.substr(0, space)));
-  std::string text(rest.substr(space + 1, size));
-  rest.remove_prefix(space + 1 + size);
+/// Takes what `field` wrote from the front of |rest|; nothing where it is no field.
+static std::optional<std::string> takeField(std::string_view &rest) {
+  size_t size = 0, digits = 0;
+  for (; digits < rest.size() && rest[digits] >= '0' && rest[digits] <= '9' && size <= mostBytes; ++digits)
+    size = size * 10 + size_t(rest[digits] - '0');
+  if (digits == 0 || digits == rest.size() || rest[digits] != ' ' || rest.size() - digits - 1 < size)
+    return std::nullopt;
+  std::string text(rest.substr(digits + 1, size));
+  rest.remove_prefix(digits + 1 + size);
   return text;
 }
 
@@ -230,6 +240,11 @@ Expected<CompiledKernel> WorkerPool::compile(unsigned slot, const KernelRequest 
                              target.name + "`")
         .cause(std::move(cause));
   };
+  // What follows in the pipe has no meaning any more.
+  auto damaged = [&] {
+    worker.stop(/*kill=*/true);
+    return failed("E-KERNEL-CRASH", "its answer is damaged");
+  };
   std::string reply;
   auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(deadlineSeconds);
   bool sent = send(worker.in, message);
@@ -246,11 +261,19 @@ Expected<CompiledKernel> WorkerPool::compile(unsigned slot, const KernelRequest 
   if (kind == 'K') {
     if (std::optional<CompiledKernel> kernel = readCompiledKernel(rest))
       return *std::move(kernel);
-    return failed("E-KERNEL-CRASH", "its answer is damaged");
+    return damaged();
   }
-  int exit = std::stoi(takeField(rest));
-  std::string id = takeField(rest), sentence = takeField(rest), cause = takeField(rest),
-              remedy = takeField(rest);
+  std::string fields[5]; // exit, id, sentence, cause, remedy
+  bool whole = kind == 'E';
+  for (std::string &each : fields)
+    if (std::optional<std::string> text = whole ? takeField(rest) : std::nullopt)
+      each = *std::move(text);
+    else
+      whole = false;
+  const auto &[code, id, sentence, cause, remedy] = fields;
+  int exit = 0;
+  if (!whole || id.empty() || std::from_chars(code.data(), code.data() + code.size(), exit).ec != std::errc())
+    return damaged();
   Status status = Status::error(Exit(exit), id, sentence);
   if (!cause.empty())
     status = std::move(status).cause(cause);

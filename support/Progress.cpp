@@ -84,7 +84,13 @@ Progress::Progress(ProgressMode mode, std::string task, uint64_t total, Progress
   if (this->mode == ProgressMode::Auto)
     this->mode = this->output.terminal ? ProgressMode::Bar : ProgressMode::Plain;
   start = printed = this->output.now();
+  // A program that follows learns of the work when it begins.
+  if (this->mode == ProgressMode::Json)
+    this->output.write("{\"event\":\"start\",\"task\":" + quoted(this->task) +
+                       ",\"total\":" + std::to_string(total) + ",\"unit\":" + unitName() + "}\n");
 }
+
+const char *Progress::unitName() const { return unit == ProgressUnit::Bytes ? "\"bytes\"" : "\"items\""; }
 
 void Progress::add(uint64_t count) {
   std::lock_guard lock(mutex);
@@ -158,7 +164,7 @@ std::string Progress::json(double seconds, bool last) const {
   double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
   if (total)
     text += ",\"total\":" + std::to_string(total);
-  text += ",\"unit\":" + std::string(unit == ProgressUnit::Bytes ? "\"bytes\"" : "\"items\"");
+  text += std::string(",\"unit\":") + unitName();
   text += ",\"seconds\":" + format("%.3f", seconds) + ",\"rate\":" + format("%.6g", rate);
   if (total > done && rate > 0)
     text += ",\"eta_seconds\":" + format("%.1f", static_cast<double>(total - done) / rate);

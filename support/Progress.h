@@ -1,7 +1,8 @@
 //===- Progress.h - How far long work is, with rate and remaining time ----===//
 //
 // `--progress auto|bar|plain|json|none` of every program, on stderr. A bar redraws one line of a terminal;
-// plain prints a line every few seconds; json prints one object per line for a program that follows.
+// plain prints a line every few seconds; json prints one object per line for a program that follows:
+// events `start` and `progress`.
 //
 //   Progress progress(ProgressMode::Auto, "hash weights", totalBytes, ProgressUnit::Bytes);
 //   progress.add(bytes);         // from any thread
@@ -55,6 +56,7 @@ private:
   void print(bool last);
   std::string line(double seconds, bool last) const;
   std::string json(double seconds, bool last) const;
+  const char *unitName() const; ///< in quotes
 
   ProgressMode mode;
   std::string task, extra;

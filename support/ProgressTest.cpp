@@ -50,6 +50,9 @@ TEST(ProgressTest, BarRedrawsOneLineThatNeverWraps) {
 TEST(ProgressTest, JsonLines) {
   Stage stage;
   Progress progress(ProgressMode::Json, "a \"b\"\n", 10, ProgressUnit::Items, stage.output(true));
+  EXPECT_EQ(stage.written, "{\"event\":\"start\",\"task\":\"a \\\"b\\\"\\u000a\",\"total\":10,"
+                           "\"unit\":\"items\"}\n");
+  stage.written.clear();
   stage.time += 2s;
   progress.add(4);
   EXPECT_EQ(stage.written, "{\"event\":\"progress\",\"task\":\"a \\\"b\\\"\\u000a\",\"done\":4,\"total\":10,"

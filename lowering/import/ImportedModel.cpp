@@ -4,6 +4,7 @@
 #include "lowering/import/FamilyLibrary.h"
 #include "lowering/import/WeightShapes.h"
 #include "support/Float8.h"
+#include "support/Interrupt.h"
 
 #include <filesystem>
 
@@ -56,18 +57,41 @@ Expected<ImportedModel> quern::import::readModel(const std::string &directory, c
   return ImportedModel(std::move(content));
 }
 
-Status quern::import::checkFp8Codes(const ImportedModel &model) {
-  for (const TensorFate &fate : model.census().tensors) {
-    if (fate.kind != TensorFate::Used || fate.tensor->type() != ElementType::F8E4M3)
-      continue;
-    ByteSpan bytes = fate.tensor->bytes();
-    for (size_t i = 0; i < bytes.size(); ++i)
-      if (isNaN(Float8::E4M3FN, std::to_integer<uint8_t>(bytes[i])))
-        return Status::error(Exit::BadInput, "E-TENSOR-NAN",
-                             "element " + std::to_string(i) + " of the fp8 tensor `" + fate.tensor->name() +
-                                 "` is NaN")
-            .cause("such a code has no image on targets with another fp8 flavour")
-            .remedy("download the checkpoint again");
-  }
+/// The fp8 tensors that the model uses.
+template <typename Visit> static Status forEachFp8(const ImportedModel &model, Visit &&visit) {
+  for (const TensorFate &fate : model.census().tensors)
+    if (fate.kind == TensorFate::Used && fate.tensor->type() == ElementType::F8E4M3)
+      QUERN_RETURN_IF_ERROR(visit(*fate.tensor));
   return Status::success();
+}
+
+uint64_t quern::import::fp8Bytes(const ImportedModel &model) {
+  uint64_t bytes = 0;
+  (void)forEachFp8(model, [&](const Checkpoint::Tensor &tensor) {
+    bytes += tensor.bytes().size();
+    return Status::success();
+  });
+  return bytes;
+}
+
+Status quern::import::checkFp8Codes(const ImportedModel &model,
+                                    const std::function<void(uint64_t)> &progress) {
+  return forEachFp8(model, [&](const Checkpoint::Tensor &tensor) {
+    constexpr size_t piece = size_t(16) << 20; // between two questions whether Ctrl-C has come
+    ByteSpan bytes = tensor.bytes();
+    for (size_t first = 0; first < bytes.size(); first += piece) {
+      QUERN_RETURN_IF_ERROR(checkInterrupt());
+      size_t end = std::min(bytes.size(), first + piece);
+      for (size_t i = first; i < end; ++i)
+        if (isNaN(Float8::E4M3FN, std::to_integer<uint8_t>(bytes[i])))
+          return Status::error(Exit::BadInput, "E-TENSOR-NAN",
+                               "element " + std::to_string(i) + " of the fp8 tensor `" + tensor.name() +
+                                   "` is NaN")
+              .cause("such a code has no image on targets with another fp8 flavour")
+              .remedy("download the checkpoint again");
+      if (progress)
+        progress(end - first);
+    }
+    return Status::success();
+  });
 }

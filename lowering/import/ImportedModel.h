@@ -13,6 +13,8 @@
 
 #include "lowering/import/Census.h"
 
+#include <functional>
+
 namespace quern::import {
 
 struct ReadOptions {
@@ -50,9 +52,10 @@ private:
 /// of the checkpoint's tensors are no error here: ask the census.
 Expected<ImportedModel> readModel(const std::string &directory, const ReadOptions &options = {});
 
-/// Scans the codes of every fp8 tensor in use for NaN. Exit::BadInput "E-TENSOR-NAN". Reads all of their
-/// bytes.
-Status checkFp8Codes(const ImportedModel &model);
+/// Scans the codes of every fp8 tensor in use for NaN. Exit::BadInput "E-TENSOR-NAN"; Exit::Interrupted after
+/// Ctrl-C. Reads all of their bytes, `fp8Bytes`; |progress| is told how many since the last call.
+Status checkFp8Codes(const ImportedModel &model, const std::function<void(uint64_t)> &progress = {});
+uint64_t fp8Bytes(const ImportedModel &model);
 
 } // namespace quern::import
 

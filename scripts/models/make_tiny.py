@@ -104,6 +104,18 @@ def hubNames(model, cfg):
     return names
 
 
+def isUe8m0(cfg):
+    return cfg.get("quantization_config", {}).get("scale_fmt") == "ue8m0"
+
+
+def knownConfig(cfg):
+    """The config as transformers takes it: without the quantisation, and of a model type that it knows."""
+    plain = {k: v for k, v in copy.deepcopy(cfg).items() if k != "quantization_config"}
+    if plain["model_type"] == "kimi_k2":  # its own modelling code is that of deepseek_v3
+        plain["model_type"] = "deepseek_v3"
+    return plain
+
+
 def makeWeights(model, cfg, seed):
     rng = torch.Generator().manual_seed(seed)
     fp8, out = "quantization_config" in cfg, {}
@@ -118,7 +130,7 @@ def makeWeights(model, cfg, seed):
             tiles = [-(-n // 128) for n in shape]
             factor = torch.exp2(torch.rand(tiles, generator=rng) * 2 - 1)  # every block at its own level
             full = factor.repeat_interleave(128, 0)[: shape[0]].repeat_interleave(128, 1)[:, : shape[1]]
-            out[name], out[name + "_scale_inv"] = v3_torch.quantiseWeight(value * full)
+            out[name], out[name + "_scale_inv"] = v3_torch.quantiseWeight(value * full, isUe8m0(cfg))
             continue
         out[name] = value.clone() if name.endswith("e_score_correction_bias") else value.bfloat16()
     return out
@@ -143,7 +155,7 @@ def reference(tensors, cfg):
     with tempfile.TemporaryDirectory() as folder:
         safetensors.torch.save_file(plain, f"{folder}/model.safetensors", metadata={"format": "pt"})
         with open(f"{folder}/config.json", "w") as file:
-            json.dump({k: v for k, v in cfg.items() if k != "quantization_config"}, file)
+            json.dump(knownConfig(cfg), file)
         model, info = AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True
         )
@@ -327,8 +339,9 @@ class Golden:
         out = []
         for rounding in (True, False):
             v3_torch.Rung.quantiseActivations, v3_torch.Rung.roundResults = True, rounding
+            v3_torch.Rung.powerOfTwoScales = isUe8m0(self.cfg)
             out.append(self.own.head(self.own.hidden(prompt))[0])
-        v3_torch.Rung.quantiseActivations = v3_torch.Rung.roundResults = False
+        v3_torch.Rung.quantiseActivations = v3_torch.Rung.roundResults = v3_torch.Rung.powerOfTwoScales = False
         return out
 
     def add(self, case, prompt, steps, mtpLogits=True, fp8Logits=True):
@@ -399,8 +412,7 @@ class Golden:
 def makeFamily(name, folder):
     cfg = FAMILIES[name]
     os.makedirs(folder, exist_ok=True)
-    plain = {k: v for k, v in copy.deepcopy(cfg).items() if k != "quantization_config"}  # the call below changes it
-    auto = transformers.AutoConfig.for_model(**plain)
+    auto = transformers.AutoConfig.for_model(**knownConfig(cfg))
     tensors = makeWeights(AutoModelForCausalLM.from_config(auto), cfg, SEEDS[name])
     saveModel(tensors, cfg, folder, SHARDS.get(name, 1))
     golden = Golden(tensors, cfg)

@@ -277,6 +277,44 @@ FAMILIES = {
         rope_scaling=None,
         sliding_window=None,
     ),
+    # Later additions stand at the end: the seeds of those above stay.
+    "kimi_k2": config(
+        "DeepseekV3ForCausalLM",
+        "kimi_k2",
+        **{**MLA, "rope_theta": 50000.0},
+        intermediate_size=176,
+        kv_lora_rank=64,
+        moe_intermediate_size=48,
+        n_group=1,
+        n_routed_experts=12,
+        n_shared_experts=1,
+        norm_topk_prob=True,
+        num_experts_per_tok=4,
+        num_nextn_predict_layers=0,
+        q_lora_rank=96,
+        qk_nope_head_dim=32,
+        qk_rope_head_dim=16,
+        rope_scaling={
+            "beta_fast": 1.0,
+            "beta_slow": 1.0,
+            "factor": 32.0,
+            "mscale": 1.0,
+            "mscale_all_dim": 1.0,
+            "original_max_position_embeddings": 256,
+            "type": "yarn",
+        },
+        routed_scaling_factor=2.827,
+        scoring_func="sigmoid",
+        topk_group=1,
+        topk_method="noaux_tc",
+        v_head_dim=48,
+    ),
+}
+FAMILIES["deepseek_v3_ue8m0"] = {
+    **FAMILIES["deepseek_v3_fp8"],
+    "quantization_config": {**FP8, "scale_fmt": "ue8m0"},
+    "n_group": 2,
+    "topk_group": 1,
 }
 
 # Seeds of the weights; the token prompts are then searched (make_tiny.py).

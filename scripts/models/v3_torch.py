@@ -20,19 +20,28 @@ def roundFp8(x):
     return x.clamp(-448.0, 448.0).to(torch.float8_e4m3fn)
 
 
+def powerOfTwo(scale):
+    """The least power of two that is not below: exact, on the parts of the number."""
+    mantissa, exponent = torch.frexp(scale)  # mantissa in [0.5, 1)
+    return torch.ldexp(torch.ones_like(scale), exponent - (mantissa == 0.5).int())
+
+
 def quantiseActivation(x):
     """Quantises and restores 1x128 along the last dimension: scale = max(amax, 1e-4) / 448."""
     tiles = x.float().unflatten(-1, (-1, 128))
     scale = tiles.abs().amax(-1, keepdim=True).clamp_min(1e-4) / 448.0
+    if Rung.powerOfTwoScales:
+        scale = powerOfTwo(scale)
     return (roundFp8(tiles / scale).float() * scale).flatten(-2)
 
 
-def quantiseWeight(w):
-    """[out, in] -> (codes e4m3 [out, in], scales f32 [ceil(out/128), ceil(in/128)])."""
+def quantiseWeight(w, ue8m0=False):
+    """[out, in] -> (codes e4m3 [out, in], scales f32 [ceil(out/128), ceil(in/128)], powers of two for ue8m0)."""
     rows, cols = w.shape
     pr, pc = -rows % 128, -cols % 128
     tiles = F.pad(w.float(), (0, pc, 0, pr)).unflatten(0, (-1, 128)).unflatten(-1, (-1, 128))
     scale = tiles.abs().amax(dim=(1, 3)).clamp_min(1e-12) / 448.0
+    scale = powerOfTwo(scale) if ue8m0 else scale
     codes = roundFp8(tiles / scale[:, None, :, None]).flatten(2).flatten(0, 1)[:rows, :cols]
     return codes.contiguous(), scale
 
@@ -45,9 +54,11 @@ def dequantiseWeight(codes, scale):
 
 
 class Rung:
-    """Which rounding the model applies; none by default (training, float32 goldens)."""
+    """Which rounding the model applies; none by default (training, float32 goldens). Results are rounded where the
+    operators of the model dialect round, and nowhere else: another place flips codes, and a flipped code is a 16th."""
 
     quantiseActivations = False  # inputs of the fp8 linears, 1x128, except kv_b
+    powerOfTwoScales = False  # of activations: scale_fmt ue8m0
     roundResults = False  # every operator's result to bf16, and kv_b's weight
 
 
@@ -132,8 +143,9 @@ class Attention(nn.Module):
         q = linear8(self.q_a_layernorm(linear8(x, self.q_a_proj.weight)), self.q_b_proj.weight)
         q = q.view(b, t, self.heads, self.n + self.r).transpose(1, 2)
         latent, kr = linear8(x, self.kv_a_proj_with_mqa.weight).split([self.latent, self.r], -1)
-        # kv_b never sees a quantised latent: expanded and absorbed form are one mathematics.
-        kv = keep(F.linear(self.kv_a_layernorm(latent), keep(self.kv_b_proj.weight)))
+        # kv_b never sees a quantised latent, and its product is not rounded: expanded and absorbed form are one
+        # mathematics.
+        kv = F.linear(self.kv_a_layernorm(latent), keep(self.kv_b_proj.weight))
         kv = kv.view(b, t, self.heads, self.n + self.v).transpose(1, 2)
         q = torch.cat((q[..., : self.n], keep(rotate(q[..., self.n :], cos, sin))), -1)
         kr = keep(rotate(kr, cos, sin))[:, None].expand(-1, self.heads, -1, -1)
@@ -202,7 +214,7 @@ class Moe(nn.Module):
         for i, n in enumerate(self.load.tolist()):
             part = rows[at : at + n]
             y = F.silu(keep(F.linear(part, e.gate_proj[i]))) * keep(F.linear(part, e.up_proj[i]))
-            out.append(linear8(keep(y), e.down_proj[i]))
+            out.append(F.linear(quantised(keep(y)), e.down_proj[i]))  # rounded when it is mixed
             at += n
         out = torch.cat(out).float() * weight.flatten()[order, None]
         mixed = torch.zeros(flat.shape, dtype=torch.float32).index_add(0, token, out)
@@ -218,8 +230,9 @@ class Layer(nn.Module):
         self.mlp = Mlp(c["hidden_size"], c["intermediate_size"]) if dense else Moe(c)
 
     def forward(self, x, cos, sin):
-        x = keep(x + self.self_attn(self.input_layernorm(x), cos, sin))
-        return keep(x + self.mlp(self.post_attention_layernorm(x)))
+        total = x + self.self_attn(self.input_layernorm(x), cos, sin)
+        # The norm sees the sum before it is rounded: both are one operator.
+        return keep(keep(total) + self.mlp(self.post_attention_layernorm(total)))
 
 
 class Mtp(Layer):

@@ -72,6 +72,18 @@ protected:
     write(scratch / "m/config.json", writeJson(changed));
     return compile(scratch / "m");
   }
+  /// Compiles |name|'s configuration with one change, on random weights.
+  RunResult compileFrom(const std::string &name, const std::string &key, Json value,
+                        std::vector<std::string> more = {}) {
+    Expected<JsonDocument> config = readJsonFile(QUERN_SOURCE_DIR "/tests/models/" + name + "/config.json");
+    EXPECT_TRUE(config.ok());
+    Json changed = config->value();
+    changed.set(key, std::move(value));
+    std::filesystem::create_directories(scratch / "c");
+    write(scratch / "c/config.json", writeJson(changed));
+    more.insert(more.end(), {"--weights", "random"});
+    return compile(scratch / "c", std::move(more));
+  }
   RunResult compile(const std::string &directory, std::vector<std::string> more = {}) {
     std::vector<std::string> arguments = {"compile",           directory,    "-o",
                                           scratch / "m.quern", "--progress", "none"};
@@ -125,6 +137,60 @@ TEST_F(BadInput, configurations) {
   expectError(compile(scratch / "m"), 3, "E-JSON-SYNTAX");
   EXPECT_FALSE(std::filesystem::exists(scratch / "m.quern"));
 }
+
+/// A family of one's own may say that a model is fine, but not for this program.
+TEST_F(BadInput, familiesThatRuleSomethingOut) {
+  write(scratch / "own.json",
+        R"({"format": 1, "name": "own", "summary": "Small vocabularies only", "extends": "llama",
+            "matches": {"model_type": ["llama"], "architectures": ["LlamaForCausalLM"]},
+            "require": {"small": {"that": "vocab_size < 100", "say": "the vocabulary is large",
+                                  "remedy": "take another", "unsupported": true}}})");
+  RunResult run = compile(model, {"--family", scratch / "own.json"});
+  expectError(run, 4, "E-CONFIG-REQUIREMENT");
+  EXPECT_THAT(run.err, HasSubstr("the vocabulary is large"));
+  EXPECT_THAT(run.err, HasSubstr("vocab_size < 100"));
+}
+
+/// The families that ship refuse a second prediction layer by its range; one that allows it meets the limit
+/// of what can be built.
+TEST_F(BadInput, moreThanOnePredictionLayer) {
+  write(scratch / "own.json",
+        R"({"format": 1, "name": "own", "summary": "Two prediction layers", "extends": "deepseek_v3",
+            "matches": {"model_type": ["deepseek_v3"], "architectures": ["DeepseekV3ForCausalLM"]},
+            "config": {"num_nextn_predict_layers": {"type": "int", "min": 0, "max": 4, "default": 0}}})");
+  expectError(compileFrom("deepseek_v3", "num_nextn_predict_layers", 2), 3, "E-CONFIG-RANGE");
+  expectError(compileFrom("deepseek_v3", "num_nextn_predict_layers", 2, {"--family", scratch / "own.json"}),
+              4, "E-CONFIG-PREDICTION");
+}
+
+TEST_F(BadInput, chatWithoutATemplate) {
+  const std::string demo = QUERN_SOURCE_DIR "/tests/models/demo";
+  std::filesystem::copy(demo, scratch / "m");
+  Expected<JsonDocument> config = readJsonFile(demo + "/tokenizer_config.json");
+  ASSERT_TRUE(config.ok());
+  Json plain = Json::object();
+  for (const Json::Member &member : config->value().members())
+    if (member.key != "chat_template")
+      plain.set(member.key, member.value);
+  write(scratch / "m/tokenizer_config.json", writeJson(plain));
+  ASSERT_EQ(
+      quern({"compile", scratch / "m", "-o", scratch / "m.quern", "--target", "cpu:x86-64-v3", "-q"}).exit,
+      0);
+  expectError(quern({"run", scratch / "m.quern", "--device", "cpu", "--chat", "-p", "And"}), 2,
+              "E-NO-CHAT-TEMPLATE");
+  EXPECT_EQ(quern({"run", scratch / "m.quern", "--device", "cpu", "-p", "And", "-n", "1"}).exit, 0);
+}
+
+#ifdef QUERN_OLD_DRIVER
+/// A driver that is too old is a fault of the machine; that there is none would not be.
+TEST_F(BadInput, aMachineThatIsNotWell) {
+  RunOptions options;
+  options.environment["LD_LIBRARY_PATH"] = QUERN_OLD_DRIVER;
+  RunResult run = quern({"doctor", "--format", "csv"}, options);
+  expectError(run, 5, "E-DOCTOR-FAILED");
+  EXPECT_THAT(run.out, HasSubstr("\ncuda.driver,failed,"));
+}
+#endif
 
 TEST_F(BadInput, weights) {
   const std::string good = fileText(model + "/model.safetensors");
@@ -180,6 +246,53 @@ TEST_F(BadInput, previousOutputStays) {
               10, "E-OUTPUT-DISK-FULL");
   EXPECT_EQ(fileText(scratch / "m.quern"), "previous");
   EXPECT_THAT(scratch.entries(), ElementsAre("m.quern"));
+}
+
+/// A file system that is really full: /dev/full where a program writes to its standard output, and a small
+/// tmpfs, where this user may mount one, for files.
+TEST_F(BadInput, fullStandardOutput) {
+  if (access("/dev/full", W_OK) != 0)
+    GTEST_SKIP() << "no /dev/full";
+  const std::string good = *shared / "good.quern";
+  for (const std::string &verb :
+       {std::string("devices"), "import " + model, "inspect " + good, "inspect --format csv " + good,
+        "run --device cpu --ids 1,2 -n 3 " + good, "verify --device cpu -q --tokens 2 --steps 0 " + good}) {
+    RunResult run = runProgram("/bin/sh", {"-c", std::string(QUERN_PROGRAM) + " " + verb + " > /dev/full"});
+    expectError(run, 10, "E-OUTPUT-NOT-WRITABLE");
+  }
+}
+
+TEST_F(BadInput, fullDisk) {
+  const std::string disk = scratch / "disk", good = *shared / "good.quern";
+  std::filesystem::create_directories(disk);
+  const std::string mount = "mount -t tmpfs -o size=128k quern-test " + disk + " && ";
+  auto inSmallDisk = [&](const std::string &script) {
+    RunOptions options;
+    options.environment["QUERN_CACHE_DIR"] = *shared / "cache";
+    return runProgram("/usr/bin/env", {"unshare", "-Urm", "sh", "-c", mount + script}, options);
+  };
+  if (inSmallDisk("true").exit != 0)
+    GTEST_SKIP() << "this user may not mount a file system in a namespace of its own";
+  const std::string program = QUERN_PROGRAM, previous = "printf previous > " + disk + "/out; ",
+                    report = "; code=$?; ls -A " + disk + "; cat " + disk + "/out; exit $code";
+  std::string prompt = "1";
+  for (int i = 0; i < 200; ++i)
+    prompt += "," + std::to_string(i);
+  for (const std::string &command :
+       {" compile " + model + " --target cpu:x86-64-v3 -q -o " + disk + "/out",
+        " run --device cpu --ids " + prompt + " --logits all " + disk + "/out " + good,
+        "; dd if=/dev/zero of=" + disk + "/filler bs=1k count=1000 2>/dev/null; " + program + " import " +
+            model + " --tensors --format json -o " + disk + "/out; code=$?; rm " + disk +
+            "/filler; (exit $code)"}) {
+    const bool filled = command[0] == ';';
+    RunResult run = inSmallDisk(previous + (filled ? "true" : program) + command + report);
+    expectError(run, 10, "E-OUTPUT-DISK-FULL");
+    EXPECT_EQ(run.out, "out\nprevious") << command;
+  }
+  RunResult run = inSmallDisk(program + " inspect -q --extract-weights " + disk + " " + good +
+                              "; code=$?; ls -A " + disk + "; exit $code");
+  expectError(run, 10, "E-OUTPUT-DISK-FULL");
+  EXPECT_EQ(run.out, "");
 }
 
 TEST_F(BadInput, interruptedCompilation) {

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -51,11 +52,20 @@ RunResult runProgram(const std::string &program, std::vector<std::string> argume
   }
   close(out[1]);
   close(err[1]);
-  bool interrupted = options.interruptAt.empty();
+  const bool watches = !options.interruptAtFileIn.empty();
+  bool interrupted = options.interruptAt.empty() && !watches;
+  auto isTime = [&] {
+    if (watches) {
+      std::error_code code;
+      auto entries = std::filesystem::directory_iterator(options.interruptAtFileIn, code);
+      return size_t(std::distance(begin(entries), end(entries))) > options.interruptBeyond;
+    }
+    return (result.out + result.err).find(options.interruptAt) != std::string::npos;
+  };
   pollfd pipes[2] = {{out[0], POLLIN, 0}, {err[0], POLLIN, 0}};
   std::string *texts[2] = {&result.out, &result.err};
   for (int open = 2; open > 0;) {
-    if (poll(pipes, 2, -1) < 0 && errno != EINTR)
+    if (poll(pipes, 2, watches && !interrupted ? 1 : -1) < 0 && errno != EINTR)
       break;
     for (int i = 0; i < 2; ++i) {
       if (pipes[i].fd < 0 || pipes[i].revents == 0)
@@ -69,7 +79,7 @@ RunResult runProgram(const std::string &program, std::vector<std::string> argume
         --open;
       }
     }
-    if (!interrupted && result.err.find(options.interruptAt) != std::string::npos) {
+    if (!interrupted && isTime()) {
       interrupted = true;
       kill(child, SIGINT);
     }

@@ -12,8 +12,11 @@ namespace quern::tests {
 struct RunOptions {
   std::string directory = {};                          ///< to run in; empty: this one
   std::map<std::string, std::string> environment = {}; ///< set on top of this process's own
-  /// When this text appears on stderr, the program gets SIGINT.
+  /// When this text appears on stderr or stdout, the program gets SIGINT.
   std::string interruptAt = {};
+  /// When a file appears in this directory beside the |interruptBeyond| that are there, it gets SIGINT.
+  std::string interruptAtFileIn = {};
+  size_t interruptBeyond = 0;
   /// Bytes beyond which no file grows, as on a full disk; 0 for no limit.
   uint64_t fileBytes = 0;
 };

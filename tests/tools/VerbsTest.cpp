@@ -1,4 +1,5 @@
 //===- VerbsTest.cpp - The verbs of `quern`, run as a user does -----------===//
+#include "support/Files.h"
 #include "support/Json.h"
 #include "support/ScratchDirectory.h"
 #include "support/safetensors/Checkpoint.h"
@@ -116,6 +117,44 @@ TEST_F(Verbs, inspectShowsTargetsAndKernels) {
       EXPECT_GT(*kernel.getInt("threads"), 0);
     }
   }
+}
+
+/// Every verb that reports gives rows on demand: the same in each form.
+TEST_F(Verbs, reportsAsRows) {
+  for (const std::vector<std::string> &verb :
+       std::vector<std::vector<std::string>>{{"inspect", *shared / "m.quern"},
+                                             {"inspect", *shared / "m.quern", "--kernel", "router"},
+                                             {"import", model},
+                                             {"devices"},
+                                             {"doctor"},
+                                             {"verify", *shared / "m.quern", "--device", "cpu", "-q"}}) {
+    auto lines = [&](const std::string &format) {
+      std::vector<std::string> arguments = verb;
+      arguments.insert(arguments.end(), {"--format", format});
+      RunResult run = quern(arguments);
+      EXPECT_EQ(run.exit, 0) << verb[0] << ": " << run.err;
+      return std::count(run.out.begin(), run.out.end(), '\n');
+    };
+    const auto rows = lines("csv") - 1;
+    EXPECT_GE(rows, 2) << verb[0];
+    EXPECT_EQ(lines("md"), rows + 2) << verb[0];
+    EXPECT_EQ(lines("jsonl"), rows + 2) << verb[0];
+  }
+  RunResult kernels = quern({"inspect", *shared / "m.quern", "--format", "csv", "--target", "nvidia:sm_90a"});
+  EXPECT_THAT(kernels.out, testing::StartsWith("target,rung,symbol,text,member,launches,threads,"));
+  EXPECT_THAT(kernels.out, HasSubstr("\nnvidia:sm_90a,fp8,router_"));
+  RunResult tensors = quern({"import", model, "--format", "csv"});
+  EXPECT_THAT(tensors.out, HasSubstr("\nlm_head.weight,BF16,320 128,used,lm_head\n"));
+}
+
+TEST_F(Verbs, importWritesItsReportToAFile) {
+  RunResult shown = quern({"import", model, "--format", "json"}),
+            run = quern({"import", model, "--format", "json", "-o", *shared / "report.json"});
+  EXPECT_EQ(run.exit, 0) << run.err;
+  EXPECT_EQ(run.out + run.err, "");
+  Expected<std::string> written = readFile(*shared / "report.json", 1 << 20);
+  ASSERT_TRUE(written.ok());
+  EXPECT_EQ(*written, shown.out);
 }
 
 /// Each stage of one kernel shows what its phase has made.

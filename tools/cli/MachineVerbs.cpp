@@ -5,6 +5,7 @@
 #include "support/Json.h"
 #include "support/target/KnownTargets.h"
 #include "tools/cli/Program.h"
+#include "tools/cli/Rows.h"
 #include "tools/cli/RunVerb.h"
 
 #include <cstdio>
@@ -53,9 +54,40 @@ static std::vector<std::string> emulatedTargets(EmulatedFactory emulated) {
   return names;
 }
 
+/// A row for each device, each backend without one, each target that is played.
+static std::vector<Json> deviceRows(const std::vector<BackendDevices> &found,
+                                    const std::vector<std::string> &played) {
+  std::vector<Json> rows;
+  auto add = [&](const char *state) -> Json & {
+    Json &row = rows.emplace_back(Json::object());
+    row.set("state", state);
+    return row;
+  };
+  for (const BackendDevices &backend : found) {
+    for (const DeviceInfo &info : backend.devices) {
+      Json &row = add("present");
+      const Json own = deviceJson(info);
+      for (const Json::Member &member : own.members())
+        row.set(member.key, member.value);
+    }
+    if (backend.devices.empty()) {
+      Json &row = add("absent");
+      row.set("name", backend.backend);
+      row.set("description", backend.absence.sentence());
+    }
+  }
+  for (const std::string &name : played)
+    add("emulated").set("name", "emulated:" + name);
+  return rows;
+}
+
 static Status listAll(OutputFormat format, EmulatedFactory factory) {
   std::vector<BackendDevices> found = listDevices();
   std::vector<std::string> played = emulatedTargets(factory);
+  if (isRows(format)) {
+    std::printf("%s", rowsText("quern.devices", deviceRows(found, played), format).c_str());
+    return Status::success();
+  }
   if (format == OutputFormat::Json) {
     Json root = Json::object(), devices = Json::array(), absent = Json::array(), emulated = Json::array();
     for (const BackendDevices &backend : found) {
@@ -124,7 +156,7 @@ VerbBody addDoctorFlags(CLI::App &app) {
     Json root = Json::object(), list = Json::array();
     for (const Check &check : checks) {
       failed += check.state == CheckState::Failed;
-      if (*format == OutputFormat::Json) {
+      if (*format != OutputFormat::Text) {
         Json &entry = list.push(Json::object());
         entry.set("name", check.name);
         entry.set("state", checkStateName(check.state));
@@ -136,6 +168,8 @@ VerbBody addDoctorFlags(CLI::App &app) {
       if (!check.fix.empty())
         std::printf("%-8s %-16s -> %s\n", "", "", check.fix.c_str());
     }
+    if (isRows(*format))
+      std::printf("%s", rowsText("quern.doctor", list.items(), *format).c_str());
     if (*format == OutputFormat::Json) {
       root.set("schema", "quern.doctor");
       root.set("schema_version", 1);

@@ -34,13 +34,15 @@ void addProgramFlags(CLI::App &app, ProgramFlags &flags) {
 }
 
 void addFormatFlag(CLI::App &app, OutputFormat &format) {
+  static const std::map<std::string, OutputFormat> formats = {{"text", OutputFormat::Text},
+                                                              {"json", OutputFormat::Json},
+                                                              {"jsonl", OutputFormat::Jsonl},
+                                                              {"csv", OutputFormat::Csv},
+                                                              {"md", OutputFormat::Md}};
   app.add_option_function<std::string>(
-         "--format",
-         [&format](const std::string &text) {
-           format = text == "json" ? OutputFormat::Json : OutputFormat::Text;
-         },
+         "--format", [&format](const std::string &text) { format = formats.at(text); },
          "Form of what goes to stdout")
-      ->check(CLI::IsMember({"text", "json"}))
+      ->check(CLI::IsMember({"text", "json", "jsonl", "csv", "md"}))
       ->default_str("text");
 }
 

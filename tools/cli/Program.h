@@ -42,13 +42,14 @@ struct ProgramFlags {
   ProgressMode progressMode() const { return quiet ? ProgressMode::None : progress; }
 };
 
-enum class OutputFormat : uint8_t { Text, Json };
+/// Rows.h makes the last three.
+enum class OutputFormat : uint8_t { Text, Json, Jsonl, Csv, Md };
 
 /// Settings of CLI11 that must stand before any flag or verb is added: defaults in the help, the version.
 void beginProgram(CLI::App &app);
 /// --progress, -q, -v, --config, --print-config. |flags| outlives the parse.
 void addProgramFlags(CLI::App &app, ProgramFlags &flags);
-/// --format text|json.
+/// --format text|json|jsonl|csv|md.
 void addFormatFlag(CLI::App &app, OutputFormat &format);
 
 /// Nothing where the arguments are right, with what they leave open filled in (Configuration.h); else the exit code,

@@ -1,6 +1,7 @@
 //===- InspectKernel.cpp - One kernel of an artifact ----------------------===//
 #include "lowering/KernelCompiler.h"
 #include "lowering/KernelExchange.h"
+#include "tools/cli/Rows.h"
 #include "tools/quern/Inspect.h"
 
 #include <cstdio>
@@ -125,6 +126,18 @@ Json kernelJson(const Found &found) {
   return json;
 }
 
+/// A row for each launch of the kernel.
+void appendLaunchRows(const Found &found, std::vector<Json> &rows) {
+  const Json kernel = kernelJson(found);
+  for (const Json &launch : kernel.find("launches")->items()) {
+    Json &row = rows.emplace_back(Json::object());
+    for (const char *column : {"symbol", "target", "grid", "threads", "shared_bytes"})
+      row.set(column, *kernel.find(column));
+    for (const Json::Member &member : launch.members())
+      row.set(member.key, member.value);
+  }
+}
+
 Expected<std::string> stageText(const Found &found, const std::string &stage) {
   static constexpr std::pair<const char *, lowering::KernelStage> stages[] = {
       {"tile", lowering::KernelStage::Tile},
@@ -166,6 +179,13 @@ Status inspectKernel(const Artifact &artifact, const std::vector<InspectedTarget
           .remedy("give one symbol, and one target with --target");
     QUERN_ASSIGN_OR_RETURN(std::string text, stageText(found.front(), stage));
     std::printf("%s%s", text.c_str(), text.ends_with('\n') ? "" : "\n");
+    return Status::success();
+  }
+  if (isRows(format)) {
+    std::vector<Json> rows;
+    for (const Found &one : found)
+      appendLaunchRows(one, rows);
+    std::printf("%s", rowsText("quern.inspect.kernels", rows, format).c_str());
     return Status::success();
   }
   if (format == OutputFormat::Json) {

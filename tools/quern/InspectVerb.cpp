@@ -2,6 +2,7 @@
 #include "runtime/artifact/ExtractWeights.h"
 #include "support/Files.h"
 #include "support/target/TargetSpec.h"
+#include "tools/cli/Rows.h"
 #include "tools/quern/Inspect.h"
 #include "tools/quern/Verb.h"
 
@@ -57,6 +58,36 @@ static void printText(const Artifact &artifact, const std::vector<InspectedTarge
   }
 }
 
+static Json kernelRow(const Artifact &artifact, const InspectedTarget &target, size_t k) {
+  const PlanKernel &kernel = target.plan.kernels[k];
+  Json row = Json::object();
+  row.set("symbol", kernel.symbol);
+  row.set("text", kernel.text);
+  row.set("member", kernel.member);
+  row.set("launches", launchesInStep(target.plan, k));
+  row.set("threads", kernel.threads);
+  row.set("shared_bytes", kernel.sharedBytes);
+  row.set("code_bytes", memberBytes(artifact, kernel.member));
+  row.set("grid", gridText(kernel));
+  return row;
+}
+
+/// A row for each kernel of each target.
+static void printRows(const Artifact &artifact, const std::vector<InspectedTarget> &targets,
+                      OutputFormat format) {
+  std::vector<Json> rows;
+  for (const InspectedTarget &target : targets)
+    for (size_t k = 0; k < target.plan.kernels.size(); ++k) {
+      Json &row = rows.emplace_back(Json::object());
+      row.set("target", target.target.target);
+      row.set("rung", target.target.rung);
+      const Json own = kernelRow(artifact, target, k);
+      for (const Json::Member &member : own.members())
+        row.set(member.key, member.value);
+    }
+  std::printf("%s", rowsText("quern.inspect", rows, format).c_str());
+}
+
 static void printJson(const Artifact &artifact, const std::vector<InspectedTarget> &targets) {
   const Manifest &manifest = artifact.manifest();
   Json root = Json::object();
@@ -81,18 +112,8 @@ static void printJson(const Artifact &artifact, const std::vector<InspectedTarge
     one.set("rung", target.target.rung);
     one.set("cache_bytes_per_token", target.plan.cache.bytesPerToken());
     Json kernels = Json::array();
-    for (size_t k = 0; k < target.plan.kernels.size(); ++k) {
-      const PlanKernel &kernel = target.plan.kernels[k];
-      Json &row = kernels.push(Json::object());
-      row.set("symbol", kernel.symbol);
-      row.set("text", kernel.text);
-      row.set("member", kernel.member);
-      row.set("launches", launchesInStep(target.plan, k));
-      row.set("threads", kernel.threads);
-      row.set("shared_bytes", kernel.sharedBytes);
-      row.set("code_bytes", memberBytes(artifact, kernel.member));
-      row.set("grid", gridText(kernel));
-    }
+    for (size_t k = 0; k < target.plan.kernels.size(); ++k)
+      kernels.push(kernelRow(artifact, target, k));
     one.set("kernels", std::move(kernels));
   }
   root.set("targets", std::move(list));
@@ -164,7 +185,9 @@ VerbBody addInspectVerb(CLI::App &app) {
     QUERN_ASSIGN_OR_RETURN(std::vector<InspectedTarget> targets, readTargets(artifact, wanted));
     if (!options->kernel.empty())
       return inspectKernel(artifact, targets, options->kernel, options->stage, options->format);
-    if (options->format == OutputFormat::Json)
+    if (isRows(options->format))
+      printRows(artifact, targets, options->format);
+    else if (options->format == OutputFormat::Json)
       printJson(artifact, targets);
     else
       printText(artifact, targets);

@@ -1,6 +1,7 @@
 //===- VerifyVerb.cpp - `quern verify` ------------------------------------===//
 #include "runtime/emulated/EmulatedDevice.h"
 #include "support/Json.h"
+#include "tools/cli/Rows.h"
 #include "tools/quern/Verb.h"
 #include "tuner/validate/Verify.h"
 
@@ -99,7 +100,11 @@ VerbBody addVerifyVerb(CLI::App &app) {
     options->progress = options->flags.progressMode();
     QUERN_ASSIGN_OR_RETURN(validate::VerifyReport report,
                            validate::verifyArtifact(options->artifact, *options));
-    if (options->format == OutputFormat::Json)
+    if (isRows(options->format))
+      std::printf(
+          "%s",
+          rowsText("quern.verify", reportJson(report).find("kernels")->items(), options->format).c_str());
+    else if (options->format == OutputFormat::Json)
       std::printf("%s\n", writeJson(reportJson(report), {.indent = 2}).c_str());
     else
       printText(report);

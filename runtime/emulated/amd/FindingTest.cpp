@@ -48,6 +48,7 @@ TEST_P(Findings, AVectorRegisterUsedBeforeItsWait) {
   run.buffer(Words(64)).expectFinding(1, 64, "missing-wait");
   EXPECT_NE(run.findings[0].instruction.find("v_mov_b32"), std::string::npos);
   EXPECT_NE(run.findings[0].detail.find("v2"), std::string::npos);
+  EXPECT_EQ(kernel(bad).buffer(Words(64)).launch(1, 64).id(), "E-EMULATED-MISSING-WAIT");
   // Stale values where nothing is checked.
   KernelRun blind = kernel(bad);
   blind.options.sanitize = false;

@@ -58,8 +58,9 @@ def damages(value):
     out = [("zero", torch.zeros_like(value.float()).to(value.dtype))]
     raw = value.view(torch.uint8) if value.dtype == torch.float8_e4m3fn else value
     for axis, kind in enumerate(("rows", "columns")[: value.dim()]):
-        if value.shape[axis] > 1:
-            out.append((kind, raw.roll(1, axis).view(value.dtype)))
+        rolled = raw.roll(1, axis)
+        if value.shape[axis] > 1 and not torch.equal(raw, rolled):  # scales that are powers of two repeat
+            out.append((kind, rolled.view(value.dtype)))
     return out
 
 
@@ -72,7 +73,7 @@ WRONG = {
     "rope_scaling.high_freq_factor": lambda v: v * 2,
     "rope_scaling.original_max_position_embeddings": lambda v: v * 2,
     "rope_scaling.beta_fast": lambda v: v / 4,
-    "rope_scaling.beta_slow": lambda v: v * 4,
+    "rope_scaling.beta_slow": lambda v: v * 16,
     "rope_scaling.mscale_all_dim": lambda v: 0.5 * v,
     "partial_rotary_factor": lambda v: 1.0,
     "norm_topk_prob": lambda v: not v,
@@ -104,6 +105,8 @@ def wrongConfigs(cfg):
                 continue  # not in force
             if key in ("topk_group", "n_group") and cfg["n_group"] == 1:
                 continue
+            if key == "beta_slow" and holder["beta_fast"] == holder["beta_slow"]:
+                continue  # both ends of the ramp are one, and the ramp a step either way
             if key == "norm_topk_prob" and cfg["model_type"] == "deepseek_v2":
                 continue  # not read by transformers
             if key == "hidden_act" and "hidden_activation" in cfg or key == "topk_method" and cfg["n_group"] == 1:

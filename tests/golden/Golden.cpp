@@ -93,8 +93,6 @@ Expected<std::vector<GoldenCase>> quern::testing::readGoldens(const std::string 
     QUERN_ASSIGN_OR_RETURN(golden.greedy, readList<int32_t>(item, "greedy"));
     QUERN_ASSIGN_OR_RETURN(golden.greedyGaps, readList<double>(item, "greedy_gaps"));
     QUERN_ASSIGN_OR_RETURN(golden.greedyRouterMargins, readList<double>(item, "greedy_router_margins"));
-    QUERN_ASSIGN_OR_RETURN(std::optional<double> spread, item.findFloat("fp8_spread"));
-    golden.fp8Spread = spread.value_or(0);
     QUERN_ASSIGN_OR_RETURN(golden.logits,
                            readLogits(file, item, item.has("logits_last") ? "logits_last" : "logits"));
     QUERN_ASSIGN_OR_RETURN(golden.logitsFp8, readLogits(file, item, "logits_fp8"));

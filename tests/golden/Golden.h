@@ -29,9 +29,7 @@ struct GoldenCase {
   std::string name;
   std::vector<int32_t> prompt, greedy;
   std::vector<double> greedyGaps, greedyRouterMargins;
-  double fp8Spread =
-      0;         ///< what two right implementations of the fp8 rung differ by, as `Distance::logProbability`
-  Logits logits; ///< one row for each token of the prompt
+  Logits logits;                  ///< one row for each token of the prompt
   Logits logitsFp8;               ///< of the fp8 rung; empty where there is none
   std::vector<int32_t> mtpDrafts; ///< entry j: the draft head's guess for greedy[j + 1]
   Logits mtpLogits;               ///< one row less than the prompt; empty where there is none

@@ -129,5 +129,6 @@ void quern::testing::expectGoldenLogits(Session &session, const std::vector<Gold
     rows += got.rows;
   }
   EXPECT_GT(rows, 0);
+  std::cout << "  rerouted " << rerouted << " of " << rows << "\n";
   EXPECT_LE(rerouted * 10, rows) << "too many rows are off, near as they are to another routing";
 }

@@ -197,7 +197,7 @@ TEST_P(DraftTest, RefusesWhatItHasNoRowsFor) {
   EXPECT_EQ(code(a, 0, ids), "E-SESSION-DRAFT") << "a step of two sequences";
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, DraftTest, ::testing::Values("deepseek_v3", "deepseek_v3_fp8", "demo"),
+INSTANTIATE_TEST_SUITE_P(Models, DraftTest, ::testing::Values("deepseek_v3", "deepseek_v3_fp8", "deepseek_v3_ue8m0", "demo"),
                          [](const auto &info) { return info.param; });
 
 } // namespace

@@ -28,8 +28,7 @@ class Interrupt : public testing::Test {
 protected:
   static void SetUpTestSuite() {
     shared = new ScratchDirectory;
-    // Emulated, so that every verb has long work to do.
-    RunResult run = quern({"compile", model, "-o", *shared / "m.quern", "--target", "amd:gfx942", "-q"});
+    RunResult run = quern({"compile", model, "-o", *shared / "m.quern", "--target", "cpu:x86-64-v3", "-q"});
     ASSERT_EQ(run.exit, 0) << run.err;
   }
   static void TearDownTestSuite() {
@@ -54,9 +53,9 @@ ScratchDirectory *Interrupt::shared = nullptr;
 TEST_F(Interrupt, run) {
   RunOptions options;
   options.interruptAt = ",";
-  RunResult run = quern({"run", *shared / "m.quern", "--device", "emulated:amd:gfx942", "--ids", "5,9", "-n",
-                         "4000", "--ignore-stop"},
-                        options);
+  RunResult run =
+      quern({"run", *shared / "m.quern", "--device", "cpu", "--ids", "5,9", "-n", "4000", "--ignore-stop"},
+            options);
   expectInterrupted(run);
   EXPECT_EQ(std::count(run.err.begin(), run.err.end(), '\n'), 1) << run.err;
   EXPECT_THAT(run.out, EndsWith("\n"));
@@ -71,9 +70,9 @@ TEST_F(Interrupt, runThatWritesLogits) {
   RunOptions options;
   options.interruptAtFileIn = scratch.path();
   options.interruptBeyond = 1;
-  RunResult run = quern({"run", *shared / "m.quern", "--device", "emulated:amd:gfx942", "--ids", prompt,
-                         "--logits", "all", scratch / "logits"},
-                        options);
+  RunResult run = quern(
+      {"run", *shared / "m.quern", "--device", "cpu", "--ids", prompt, "--logits", "all", scratch / "logits"},
+      options);
   expectInterrupted(run);
   EXPECT_EQ(run.out, "");
   EXPECT_THAT(scratch.entries(), ElementsAre("logits"));
@@ -83,9 +82,8 @@ TEST_F(Interrupt, runThatWritesLogits) {
 TEST_F(Interrupt, verify) {
   RunOptions options;
   options.interruptAt = "verify steps";
-  RunResult run = quern({"verify", *shared / "m.quern", "--device", "emulated:amd:gfx942", "--steps", "512",
-                         "--progress", "json"},
-                        options);
+  RunResult run = quern(
+      {"verify", *shared / "m.quern", "--device", "cpu", "--steps", "512", "--progress", "json"}, options);
   expectInterrupted(run);
   EXPECT_EQ(run.out, "") << "no report of what was not verified";
 }

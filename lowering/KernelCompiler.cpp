@@ -102,6 +102,7 @@ static DictionaryAttr parameterAttr(MLIRContext &context, const KernelRequest &r
 static DictionaryAttr machineAttr(MLIRContext &context, const CodeTarget &target) {
   Builder builder(&context);
   NamedAttrList list;
+  list.set("target", builder.getStringAttr(target.name));
   list.set("lanes", builder.getI32IntegerAttr(target.lanes));
   list.set("vector_bytes", builder.getI32IntegerAttr(target.vectorBytes));
   if (target.simd)

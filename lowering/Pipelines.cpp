@@ -14,6 +14,7 @@ void buildTilePhase(mlir::OpPassManager &kernel) {
 }
 
 void buildLayoutsPhase(mlir::OpPassManager &kernel) {
+  kernel.addPass(createTileSelectAtomsPass());
   kernel.addPass(createTileExpandContractionPass());
   kernel.addPass(createTileInferLayoutsPass());
   kernel.addPass(mlir::createCSEPass());

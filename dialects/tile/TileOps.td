@@ -253,9 +253,12 @@ def Tile_MmaOp : TileOp<"mma", [Pure, AttrSizedOperandSegments, AllTypesMatch<["
     `a` is [M, K]; `b` is [N, K], or [K, N] with `b_rows_are_k`. The accumulator is an f32 tile [M, N].
     With scales (`scale_a` [M], `scale_b` [N]) each product of this step is multiplied by scale_a[m] * scale_b[n]
     after the sum over K. C1: the sizes agree. C2: the accumulator is f32. C3: both scales or none.
+    `atom` names the matrix instruction of the target's table, set by `tile-select-atoms`; without it the
+    product runs on ordinary pipes.
   }];
   let arguments = (ins Tile_Value:$a, Tile_Value:$b, Tile_Value:$accumulator, Optional<Tile_Value>:$scale_a,
-                       Optional<Tile_Value>:$scale_b, UnitAttr:$b_rows_are_k);
+                       Optional<Tile_Value>:$scale_b, UnitAttr:$b_rows_are_k,
+                       OptionalAttr<StrAttr>:$atom);
   let results = (outs Tile_Value:$tile);
   let assemblyFormat = [{
     $a `,` $b `,` $accumulator (`b_rows_are_k` $b_rows_are_k^)? (`scales` $scale_a^ `,` $scale_b `:` type($scale_a) `,` type($scale_b))?

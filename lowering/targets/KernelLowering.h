@@ -2,8 +2,8 @@
 //
 // Walks one kernel and emits, for each tile, one lane value per register of its layout. The files follow the
 // kinds of operation: KernelLowering.cpp (frame, scalars, control flow), MemoryAccess.cpp (loads and stores),
-// TileShapes.cpp (reductions, broadcasts, relayouts, mma), Elementwise.cpp (arithmetic), NumberFormats.cpp
-// (bf16 and fp8).
+// TileShapes.cpp (reductions and broadcasts), Relayout.cpp, MatrixProducts.cpp, Elementwise.cpp (arithmetic),
+// NumberFormats.cpp (bf16 and fp8).
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_LOWERING_TARGETS_KERNELLOWERING_H
@@ -15,10 +15,15 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/DenseMap.h"
 
+#include <map>
+
 namespace quern::lowering {
 
 /// The registers of one tile, each a lane value.
 using Registers = mlir::SmallVector<mlir::Value>;
+
+/// Register parts of a layout -> register.
+std::map<tile::Coordinate, int32_t> registersByPart(const tile::Layout &layout);
 
 class KernelLowering {
 public:
@@ -76,8 +81,6 @@ private:
 
   // TileShapes.cpp
   mlir::LogicalResult lowerReduce(tile::ReduceOp op);
-  mlir::LogicalResult lowerRelayout(tile::RelayoutOp op);
-  mlir::LogicalResult lowerMma(tile::MmaOp op);
   void lowerBroadcast(tile::BroadcastOp op);
   void lowerIota(tile::IotaOp op);
   mlir::Value combine(tile::ReduceKind kind, mlir::Value a, mlir::Value b);
@@ -89,6 +92,18 @@ private:
   mlir::Value oneReplica(const tile::Layout &layout);
   /// Notes that |bytes| of shared memory are used at this point, with a barrier before.
   mlir::Value useShared(int64_t bytes);
+
+  // Relayout.cpp
+  mlir::LogicalResult lowerRelayout(tile::RelayoutOp op);
+  Registers relayoutRows(const tile::Layout &from, const tile::Layout &to, mlir::Type element,
+                         const Registers &in);
+  Registers relayoutElements(const tile::Layout &from, const tile::Layout &to, mlir::Type element,
+                             const Registers &in);
+
+  // MatrixProducts.cpp
+  mlir::LogicalResult lowerMma(tile::MmaOp op);
+  mlir::LogicalResult multiplyByAtoms(tile::MmaOp op);
+  mlir::LogicalResult multiplyByRegisters(tile::MmaOp op);
 
   // Elementwise.cpp
   mlir::LogicalResult lowerElementwise(mlir::Operation *op);

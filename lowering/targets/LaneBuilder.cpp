@@ -179,6 +179,70 @@ void LaneBuilder::store(Value value, Value pointer, unsigned alignment) {
   LLVM::StoreOp::create(*this, loc, value, pointer, alignment);
 }
 
+Value LaneBuilder::splitFrom(ArrayRef<Value> elements, int32_t &first) {
+  Value vector;
+  for (auto [i, element] : llvm::enumerate(elements)) {
+    auto extract = element.getDefiningOp<LLVM::ExtractElementOp>();
+    auto index = extract ? extract.getPosition().getDefiningOp<LLVM::ConstantOp>() : LLVM::ConstantOp();
+    if (!index)
+      return {};
+    int32_t at = int32_t(llvm::cast<IntegerAttr>(index.getValue()).getInt());
+    if (i == 0) {
+      vector = extract.getVector();
+      first = at;
+    } else if (extract.getVector() != vector || at != first + int32_t(i)) {
+      return {};
+    }
+  }
+  return vector;
+}
+
+Value LaneBuilder::join(ArrayRef<Value> elements) {
+  if (elements.size() == 1)
+    return elements[0];
+  int32_t first = 0;
+  auto type = VectorType::get({int64_t(elements.size())}, elements[0].getType());
+  if (Value whole = splitFrom(elements, first); whole && whole.getType() == type)
+    return whole;
+  Value vector = LLVM::PoisonOp::create(*this, loc, type);
+  for (auto [i, element] : llvm::enumerate(elements))
+    vector = LLVM::InsertElementOp::create(*this, loc, vector, element, i32(int32_t(i)));
+  return vector;
+}
+
+void LaneBuilder::split(Value vector, SmallVectorImpl<Value> &elements) {
+  auto type = llvm::dyn_cast<VectorType>(vector.getType());
+  if (!type)
+    return elements.push_back(vector);
+  for (int64_t i = 0; i < type.getNumElements(); ++i)
+    elements.push_back(LLVM::ExtractElementOp::create(*this, loc, vector, i32(int32_t(i))));
+}
+
+Value LaneBuilder::packWord(ArrayRef<Value> elements) {
+  Type word = getI32Type();
+  int32_t count = int32_t(elements.size());
+  if (count == 1)
+    return elementType(elements[0]) == word ? elements[0] : bitcast(elements[0], word);
+  if (simd()) {
+    Type bits = getIntegerType(unsigned(32 / count));
+    Value packed;
+    for (auto [i, element] : llvm::enumerate(elements)) {
+      Value part = shl(zext(bitcast(element, bits), word), int64_t(i) * 32 / count);
+      packed = packed ? orI(packed, part) : part;
+    }
+    return packed;
+  }
+  int32_t first = 0;
+  if (Value whole = splitFrom(elements, first); whole && first % count == 0) {
+    int64_t words = llvm::cast<VectorType>(whole.getType()).getNumElements() / count;
+    if (words == 1)
+      return LLVM::BitcastOp::create(*this, loc, word, whole);
+    Value cast = LLVM::BitcastOp::create(*this, loc, VectorType::get({words}, word), whole);
+    return LLVM::ExtractElementOp::create(*this, loc, cast, i32(first / count));
+  }
+  return LLVM::BitcastOp::create(*this, loc, word, join(elements));
+}
+
 Value LaneBuilder::intrinsic(StringRef name, Type result, ValueRange operands) {
   SmallVector<Type, 1> results;
   if (result)

@@ -78,6 +78,13 @@ public:
   mlir::Value load(mlir::Value pointer, mlir::Type type, unsigned alignment);
   void store(mlir::Value value, mlir::Value pointer, unsigned alignment);
 
+  /// Scalars as one vector, and a vector as scalars that are appended to |elements|; one scalar stays what it
+  /// is. What `split` made of a vector, `join` and `packWord` take back without a move. Not for SIMD lanes.
+  mlir::Value join(llvm::ArrayRef<mlir::Value> elements);
+  void split(mlir::Value vector, llvm::SmallVectorImpl<mlir::Value> &elements);
+  /// 32-bit integer of lane values of 8, 16 or 32 bits, the first in its lowest bits.
+  mlir::Value packWord(llvm::ArrayRef<mlir::Value> elements);
+
   /// Calls an LLVM intrinsic by name; |result| may be null.
   mlir::Value intrinsic(llvm::StringRef name, mlir::Type result, mlir::ValueRange operands);
 
@@ -85,6 +92,9 @@ public:
   void ifThen(mlir::Value condition, const std::function<void()> &body);
 
 private:
+  /// The vector whose elements |first| and following are |elements|, made by `split`; null where there is
+  /// none.
+  mlir::Value splitFrom(llvm::ArrayRef<mlir::Value> elements, int32_t &first);
   /// Makes both operands vectors where one of them is.
   void match(mlir::Value &a, mlir::Value &b);
 

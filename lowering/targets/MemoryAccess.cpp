@@ -218,10 +218,12 @@ LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
     // A masked load has already left zeros.
     bool masked = access.contiguous && at.laneCondition;
     Value inside = masked ? at.uniformCondition : both(b, at.uniformCondition, at.laneCondition);
-    for (int32_t i = 0; i < width; ++i) {
-      Value value = width > 1 ? Value(LLVM::ExtractElementOp::create(b, b.loc, loaded, b.i32(i))) : loaded;
-      out.push_back(inside ? b.select(inside, value, b.zero(value.getType())) : value);
-    }
+    if (inside)
+      loaded = b.select(inside, loaded, b.zero(loaded.getType()));
+    if (b.simd())
+      out.push_back(loaded);
+    else
+      b.split(loaded, out);
   }
   tiles[op.getTile()] = std::move(out);
   return success();
@@ -267,12 +269,7 @@ LogicalResult KernelLowering::lowerStore(tile::StoreOp op) {
   const Registers &in = tiles[op.getTile()];
   Value replicas = oneReplica(layout);
   for (int32_t r = 0, n = layout.numRegisters(); r < n; r += width) {
-    Value value = in[r];
-    if (width > 1) {
-      value = LLVM::PoisonOp::create(b, b.loc, VectorType::get({width}, access.element));
-      for (int32_t i = 0; i < width; ++i)
-        value = LLVM::InsertElementOp::create(b, b.loc, value, in[r + i], b.i32(i));
-    }
+    Value value = b.join(ArrayRef(in).slice(r, width));
     storeLanes(address(access, r, /*clamp=*/false), value, access.element, replicas, access.contiguous);
   }
   return success();

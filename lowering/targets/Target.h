@@ -14,6 +14,7 @@
 #ifndef QUERN_LOWERING_TARGETS_TARGET_H
 #define QUERN_LOWERING_TARGETS_TARGET_H
 
+#include "dialects/tile/Atoms.h"
 #include "dialects/tile/TileDialect.h"
 #include "lowering/targets/LaneBuilder.h"
 
@@ -54,6 +55,14 @@ public:
   virtual mlir::Value sharedMemory(LaneBuilder &builder) = 0;
   /// Waits for all threads of the block; shared-memory writes before it are seen after it.
   virtual void barrier(LaneBuilder &builder) = 0;
+
+  /// One instruction of |atom|: a * b + c. Operands are 32-bit words of the fragments of a and b (i32 lane
+  /// values, element 0 of a word in its lowest bits) and the f32 lane values of c's fragment, each in the
+  /// order of its layout. Empty where the target has no such instruction.
+  virtual mlir::SmallVector<mlir::Value> matrixMultiply(LaneBuilder &builder, const tile::MmaAtom &atom,
+                                                        mlir::ArrayRef<mlir::Value> a,
+                                                        mlir::ArrayRef<mlir::Value> b,
+                                                        mlir::ArrayRef<mlir::Value> c);
 
   /// Functions of f32 lane values, within 2 units in the last place for normal results.
   virtual mlir::Value exp2(LaneBuilder &builder, mlir::Value x) = 0;

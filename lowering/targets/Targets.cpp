@@ -6,6 +6,9 @@ namespace quern::lowering {
 /// Static shared memory that every driver grants a block without being asked.
 static constexpr int32_t staticSharedBytes = 48 * 1024;
 
+/// Version of PTX, times 10, that has fp8 products of a warp.
+static constexpr uint32_t fp8PtxVersion = 84;
+
 namespace {
 /// What distinguishes the vendors here: LLVM's triple and the factory.
 struct VendorRow {
@@ -29,8 +32,11 @@ static CodeTarget fromInfo(const TargetInfo &info) {
   for (const VendorRow &row : vendors)
     if (row.vendor == info.vendor)
       target.triple = row.triple;
-  if (info.minPtxVersion)
-    target.features += (target.features.empty() ? "+ptx" : ",+ptx") + std::to_string(info.minPtxVersion);
+  if (info.minPtxVersion) {
+    uint32_t version =
+        info.fp8 == Fp8Flavour::None ? info.minPtxVersion : std::max(info.minPtxVersion, fp8PtxVersion);
+    target.features += (target.features.empty() ? "+ptx" : ",+ptx") + std::to_string(version);
+  }
   target.simd = info.isCpu();
   if (info.isCpu()) {
     target.lanes = int32_t(info.cpu.vectorBits / 32);

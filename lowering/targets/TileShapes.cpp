@@ -1,7 +1,5 @@
-//===- TileShapes.cpp - Reductions, broadcasts, relayouts, mma ------------===//
+//===- TileShapes.cpp - Reductions and broadcasts ------------===//
 #include "lowering/targets/KernelLowering.h"
-
-#include <map>
 
 using namespace mlir;
 using quern::tile::Coordinate;
@@ -13,8 +11,7 @@ static bool isZero(const Coordinate &basis) {
   return llvm::all_of(basis, [](int32_t x) { return x == 0; });
 }
 
-/// Register parts of a layout -> register.
-static std::map<Coordinate, int32_t> registersByPart(const tile::Layout &layout) {
+std::map<Coordinate, int32_t> registersByPart(const tile::Layout &layout) {
   std::map<Coordinate, int32_t> map;
   for (int32_t r = 0, n = layout.numRegisters(); r < n; ++r)
     map.emplace(layout.registerPart(r), r);
@@ -208,109 +205,6 @@ LogicalResult KernelLowering::lowerReduce(tile::ReduceOp op) {
       }
       out[reg] = sum;
     }
-  }
-  tiles[op.getTile()] = std::move(out);
-  return success();
-}
-
-//===----------------------------------------------------------------------===//
-// Relayout
-//===----------------------------------------------------------------------===//
-
-LogicalResult KernelLowering::lowerRelayout(tile::RelayoutOp op) {
-  const tile::Layout &from = layoutOf(op.getOperand()), &to = layoutOf(op.getTile());
-  const Registers in = tiles[op.getOperand()];
-  Registers out;
-  if (from.bases(Hardware::Lane) == to.bases(Hardware::Lane) &&
-      from.bases(Hardware::Warp) == to.bases(Hardware::Warp)) {
-    std::map<Coordinate, int32_t> source = registersByPart(from);
-    for (int32_t r = 0, n = to.numRegisters(); r < n; ++r)
-      out.push_back(in[source.at(to.registerPart(r))]);
-    tiles[op.getTile()] = std::move(out);
-    return success();
-  }
-
-  // Through shared memory, row-major.
-  Type element = storageType(elementOf(op.getTile()));
-  Type stored = element.isInteger(1) ? Type(b.getI8Type()) : element;
-  unsigned bytes = stored.getIntOrFloatBitWidth() / 8, rank = from.rank();
-  SmallVector<int32_t> strides(rank, 1);
-  for (unsigned d = rank; d-- > 1;)
-    strides[d - 1] = strides[d] * from.shape()[d];
-  Value shared = useShared(int64_t(rank ? strides[0] * from.shape()[0] : 1) * bytes);
-  auto access = [&](const tile::Layout &layout, auto perRegister) {
-    Value lanes;
-    for (unsigned d = 0; d < rank; ++d)
-      if (Value part = lanePart(layout, d)) {
-        Value term = b.mul(part, b.constantLike(part, int64_t(strides[d])));
-        lanes = lanes ? b.add(lanes, term) : term;
-      }
-    bool contiguous = b.simd() && layout.lanesAreContiguous();
-    for (int32_t r = 0, n = layout.numRegisters(); r < n; ++r) {
-      int32_t offset = 0;
-      Coordinate part = layout.registerPart(r);
-      for (unsigned d = 0; d < rank; ++d)
-        offset += part[d] * strides[d];
-      Address at;
-      at.pointer = b.gep(shared, stored, b.i32(offset));
-      if (lanes && !contiguous)
-        at.pointer = b.gep(at.pointer, stored, lanes);
-      perRegister(r, at, contiguous);
-    }
-  };
-  Value replicas = oneReplica(from);
-  access(from, [&](int32_t r, const Address &at, bool contiguous) {
-    Value value = stored == element ? in[r] : b.zext(in[r], stored);
-    storeLanes(at, value, stored, replicas, contiguous);
-  });
-  target.barrier(b);
-  access(to, [&](int32_t, const Address &at, bool contiguous) {
-    Value value = loadLanes(at, stored, 1, contiguous);
-    out.push_back(stored == element ? value : b.trunc(value, element));
-  });
-  tiles[op.getTile()] = std::move(out);
-  return success();
-}
-
-//===----------------------------------------------------------------------===//
-// Mma
-//===----------------------------------------------------------------------===//
-
-/// Contraction over registers: the layouts of the operands hold all of K in each lane that needs it.
-LogicalResult KernelLowering::lowerMma(tile::MmaOp op) {
-  const tile::Layout &result = layoutOf(op.getTile());
-  bool bRowsAreK = op.getBRowsAreK();
-  auto toF32 = [&](Value tileValue) {
-    Registers out;
-    for (Value v : tiles[tileValue])
-      out.push_back(convert(v, elementOf(tileValue), b.getF32Type()));
-    return out;
-  };
-  Registers a = toF32(op.getA()), w = toF32(op.getB());
-  std::map<Coordinate, int32_t> aRegister = registersByPart(layoutOf(op.getA())),
-                                bRegister = registersByPart(layoutOf(op.getB()));
-  int32_t k = layoutOf(op.getA()).shape()[1];
-  const Registers in = tiles[op.getAccumulator()];
-  Registers out;
-  for (int32_t r = 0, n = result.numRegisters(); r < n; ++r) {
-    Coordinate at = result.registerPart(r);
-    auto product = [&](int32_t i) {
-      Value x = a[aRegister.at({at[0], i})];
-      Value y = w[bRegister.at(bRowsAreK ? Coordinate{i, at[1]} : Coordinate{at[1], i})];
-      return std::pair{x, y};
-    };
-    Value sum = op.getScaleA() ? Value() : in[r];
-    for (int32_t i = 0; i < k; ++i) {
-      auto [x, y] = product(i);
-      sum = sum ? b.fma(x, y, sum) : b.fmul(x, y);
-    }
-    if (op.getScaleA()) {
-      std::map<Coordinate, int32_t> sa = registersByPart(layoutOf(op.getScaleA())),
-                                    sb = registersByPart(layoutOf(op.getScaleB()));
-      Value scale = b.fmul(tiles[op.getScaleA()][sa.at({at[0]})], tiles[op.getScaleB()][sb.at({at[1]})]);
-      sum = b.fma(sum, scale, in[r]);
-    }
-    out.push_back(sum);
   }
   tiles[op.getTile()] = std::move(out);
   return success();

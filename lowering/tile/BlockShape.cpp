@@ -22,7 +22,23 @@ FailureOr<BlockShape> BlockShape::of(tile::KernelOp kernel) {
   if (auto bytes = machine.getAs<IntegerAttr>("vector_bytes"))
     shape.vectorBytes = bytes.getInt();
   shape.simd = machine.contains("simd");
+  if (auto name = machine.getAs<StringAttr>("target")) {
+    auto [vendor, architecture] = name.getValue().split(':');
+    shape.target = findTarget(vendor, architecture);
+    if (!shape.target)
+      return kernel.emitOpError("is for the target `") << name.getValue() << "`, which is not known";
+  }
   return shape;
+}
+
+std::optional<AtomTiling> BlockShape::tilingOf(tile::MmaOp step) const {
+  if (!step.getAtom())
+    return std::nullopt;
+  const tile::MmaAtom *atom = tile::findMmaAtom(*target, *step.getAtom());
+  auto rows = llvm::cast<RankedTensorType>(step.getTile().getType());
+  auto a = llvm::cast<RankedTensorType>(step.getA().getType());
+  return *AtomTiling::of(*atom, rows.getDimSize(0), rows.getDimSize(1), a.getDimSize(1), schedule.warps,
+                         schedule.warpRows);
 }
 
 tile::Layout BlockShape::memoryLayout(const std::vector<int32_t> &shape, unsigned elementBits) const {

@@ -4,6 +4,7 @@
 
 #include "dialects/tile/Schedule.h"
 #include "dialects/tile/TileDialect.h"
+#include "lowering/tile/AtomTiling.h"
 
 namespace quern::lowering {
 
@@ -12,10 +13,15 @@ struct BlockShape {
   tile::Schedule schedule;
   int32_t lanes = 32; ///< lanes of a warp
   bool simd = false;  ///< lanes are SIMD lanes of one thread: neighbours belong to lanes, not to registers
-  int32_t vectorBytes = 16; ///< widest memory access of one lane
+  int32_t vectorBytes = 16;           ///< widest memory access of one lane
+  const TargetInfo *target = nullptr; ///< where `machine` names one
 
   /// Emits an error on |kernel| and fails where an attribute is missing or cannot be read.
   static mlir::FailureOr<BlockShape> of(tile::KernelOp kernel);
+
+  /// How the atom of |step| covers its tiles; empty where it has none. The atom and its fit were checked when
+  /// it was selected.
+  std::optional<AtomTiling> tilingOf(tile::MmaOp step) const;
 
   /// The layout that memory order suggests for a tile of |shape| whose elements in memory have |elementBits|.
   tile::Layout memoryLayout(const std::vector<int32_t> &shape, unsigned elementBits) const;

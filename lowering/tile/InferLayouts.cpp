@@ -29,6 +29,7 @@ struct ValueClass {
   SmallVector<Value> values;
   std::optional<Layout> layout;
   unsigned memoryBits = 0; ///< narrowest element that a load or store of the class moves; 0 for none
+  bool isLoaded = false;
   bool feedsBroadcast = false;
 };
 
@@ -104,6 +105,10 @@ struct TileInferLayoutsPass : impl::TileInferLayoutsPassBase<TileInferLayoutsPas
       classOf[value] = it->second;
       if (const Layout *given = tile::getLayout(value.getType()))
         c.layout = *given;
+      // Strict: the accumulator of an atom.
+      if (auto step = value.getDefiningOp<tile::MmaOp>())
+        if (std::optional<AtomTiling> tiling = block.tilingOf(step))
+          c.layout = tiling->accumulator;
       noteMemory(c, value);
     }
   }
@@ -119,6 +124,7 @@ struct TileInferLayoutsPass : impl::TileInferLayoutsPassBase<TileInferLayoutsPas
     unsigned bits = tileType(value).getElementTypeBitWidth();
     if (value.getDefiningOp<tile::LoadOp>() || value.getDefiningOp<tile::GatherOp>())
       note(bits);
+    c.isLoaded |= bool(value.getDefiningOp<tile::LoadOp>());
     for (Operation *user : value.getUsers()) {
       if (llvm::isa<tile::StoreOp, tile::ScatterOp>(user))
         note(bits);
@@ -139,6 +145,12 @@ struct TileInferLayoutsPass : impl::TileInferLayoutsPassBase<TileInferLayoutsPas
       const std::optional<Layout> &result = classes[classOf[mma.getTile()]].layout;
       if (!result)
         return std::nullopt;
+      if (std::optional<AtomTiling> tiling = block.tilingOf(mma)) {
+        if (use.getOperandNumber() == 0)
+          return tiling->a;
+        if (use.getOperandNumber() == 1)
+          return mma.getBRowsAreK() ? tiling->b.project({1, 0}) : tiling->b;
+      }
       int32_t k = tileType(mma.getA()).getDimSize(1);
       if (use.get() == mma.getA() && use.getOperandNumber() == 0)
         return result->project({0}).insertRegisterDim(1, k);
@@ -148,6 +160,12 @@ struct TileInferLayoutsPass : impl::TileInferLayoutsPassBase<TileInferLayoutsPas
         return result->project({use.getOperandNumber() == 3 ? 0u : 1u});
     }
     return std::nullopt;
+  }
+
+  /// True for an operand that an atom multiplies.
+  static bool isFragment(OpOperand &use) {
+    auto mma = llvm::dyn_cast<tile::MmaOp>(use.getOwner());
+    return mma && mma.getAtom() && use.getOperandNumber() < 2;
   }
 
   /// The layout of |value|: of its class, or that of a relayout which was inserted since.
@@ -213,8 +231,9 @@ struct TileInferLayoutsPass : impl::TileInferLayoutsPassBase<TileInferLayoutsPas
   std::optional<Layout> decide(const ValueClass &c) {
     for (Value value : c.values)
       for (OpOperand &use : value.getUses())
-        if (std::optional<Layout> wanted = demand(use))
-          return wanted;
+        if (!(c.isLoaded && isFragment(use)))
+          if (std::optional<Layout> wanted = demand(use))
+            return wanted;
     for (Value value : c.values)
       if (std::optional<Layout> left = leftByReduction(value)) {
         // Nothing needs the replicas that a sum over lanes leaves: spread the tile over the lanes again.

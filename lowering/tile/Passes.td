@@ -12,6 +12,16 @@ def TileSpecializePass : Pass<"tile-specialize", "::quern::tile::KernelOp"> {
   }];
 }
 
+def TileSelectAtomsPass : Pass<"tile-select-atoms", "::quern::tile::KernelOp"> {
+  let summary = "Names the matrix instruction that each mma step is made of";
+  let description = [{
+    For schedules with `mma=NAME`: the atom is looked up in the table of the machine's target and noted at each
+    step whose element types are its own. Fails where the target has no such atom, where the tile is no grid of
+    its fragments, and where no step has its types.
+  }];
+  let statistics = [Statistic<"numSelected", "selected", "Number of mma steps given an atom">];
+}
+
 def TileExpandContractionPass : Pass<"tile-expand-contraction", "::quern::tile::KernelOp"> {
   let summary = "Writes mma steps without a matrix atom as products and sums over lanes";
   let description = [{
@@ -28,6 +38,10 @@ def TileInferLayoutsPass : Pass<"tile-infer-layouts", "::quern::tile::KernelOp">
     rank to low: a broadcast or reduction passes the projection of the larger tile on to the smaller one, and a
     class without such a neighbour takes the layout that memory order suggests. Where an edge asks for another
     layout than its class has, a `tile.relayout` is inserted.
+
+    The accumulator of a step with an atom has the layout that the atom gives, and asks for the atom's fragments
+    of A and B. A tile that was loaded keeps memory order, so that its loads are wide, and is brought to the
+    fragment by a relayout.
   }];
   let statistics = [Statistic<"numRelayouts", "relayouts", "Number of relayouts inserted">];
 }

@@ -11,7 +11,7 @@
 namespace quern::test {
 
 size_t elementBytes(const std::string &element) {
-  return element == "f32" || element == "i32" ? 4 : element == "bf16" ? 2 : 1;
+  return element == "f32" || element == "i32" ? 4 : element == "bf16" || element == "f16" ? 2 : 1;
 }
 
 static Float8 float8Of(const std::string &element) {
@@ -51,6 +51,8 @@ std::vector<std::byte> HostTensor::bytes() const {
       bits = uint32_t(int32_t(values[i]));
     else if (element == "bf16")
       bits = doubleToBf16(values[i]);
+    else if (element == "f16")
+      bits = std::bit_cast<uint16_t>(_Float16(float(values[i])));
     else
       bits = encode(float8Of(element), float(values[i]));
     std::memcpy(out.data() + i * size, &bits, size);
@@ -70,6 +72,8 @@ HostTensor HostTensor::fromBytes(const std::string &element, std::span<const std
       tensor.values[i] = int32_t(bits);
     else if (element == "bf16")
       tensor.values[i] = bf16ToFloat(uint16_t(bits));
+    else if (element == "f16")
+      tensor.values[i] = float(std::bit_cast<_Float16>(uint16_t(bits)));
     else
       tensor.values[i] = decode(float8Of(element), uint8_t(bits));
   }

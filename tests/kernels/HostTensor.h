@@ -15,7 +15,7 @@
 
 namespace quern::test {
 
-/// Bytes of one element: "bf16", "f32", "i32", "f8E4M3FN", "f8E4M3FNUZ".
+/// Bytes of one element: "bf16", "f16", "f32", "i32", "f8E4M3FN", "f8E4M3FNUZ".
 size_t elementBytes(const std::string &element);
 
 struct HostTensor {

@@ -2,6 +2,7 @@
 #include "tests/kernels/KernelHarness.h"
 #include "lowering/model_to_tile/DefaultSchedule.h"
 #include "runtime/Devices.h"
+#include "support/target/KnownTargets.h"
 
 #ifdef QUERN_WITH_EMULATED
 #include "runtime/emulated/EmulatedDevice.h"
@@ -35,6 +36,15 @@ std::vector<std::string> executableTargets() {
   for (const char *gpu : {"nvidia:sm_90a", "amd:gfx942", "amd:gfx1201"})
     if (openFor(gpu))
       names.push_back(gpu);
+  return names;
+}
+
+std::vector<std::string> emulatedTargets() {
+  std::vector<std::string> names;
+  for (const TargetInfo &known : knownTargets())
+    if (std::string name = std::string(known.vendor) + ":" + std::string(known.architecture);
+        !known.isCpu() && openFor(name))
+      names.push_back(name);
   return names;
 }
 

@@ -26,6 +26,8 @@ namespace quern::test {
 
 /// The targets that this machine can execute, by name.
 std::vector<std::string> executableTargets();
+/// Those of every known GPU that an emulated device executes.
+std::vector<std::string> emulatedTargets();
 
 /// One device buffer with the element type on the host.
 template <typename T> struct DeviceArray {
@@ -134,14 +136,15 @@ private:
 class KernelTest : public testing::TestWithParam<std::string> {};
 
 #define QUERN_INSTANTIATE_KERNEL_TEST(suite)                                                                 \
-  INSTANTIATE_TEST_SUITE_P(Targets, suite, testing::ValuesIn(quern::test::executableTargets()),              \
-                           [](const auto &info) {                                                            \
-                             std::string name = info.param;                                                  \
-                             for (char &c : name)                                                            \
-                               if (!isalnum(static_cast<unsigned char>(c)))                                  \
-                                 c = '_';                                                                    \
-                             return name;                                                                    \
-                           })
+  QUERN_INSTANTIATE_KERNEL_TEST_ON(suite, quern::test::executableTargets())
+#define QUERN_INSTANTIATE_KERNEL_TEST_ON(suite, targets)                                                     \
+  INSTANTIATE_TEST_SUITE_P(Targets, suite, testing::ValuesIn(targets), [](const auto &info) {                \
+    std::string name = info.param;                                                                           \
+    for (char &c : name)                                                                                     \
+      if (!isalnum(static_cast<unsigned char>(c)))                                                           \
+        c = '_';                                                                                             \
+    return name;                                                                                             \
+  })
 
 } // namespace quern::test
 

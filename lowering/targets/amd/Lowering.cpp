@@ -1,5 +1,6 @@
 //===- Lowering.cpp - AMD's operations ------------------------------------===//
 #include "lowering/targets/GpuFrame.h"
+#include "lowering/targets/amd/MatrixUnit.h"
 
 using namespace mlir;
 
@@ -36,6 +37,11 @@ public:
     LLVM::FenceOp::create(b, b.loc, LLVM::AtomicOrdering::release, "workgroup");
     b.intrinsic("llvm.amdgcn.s.barrier", Type(), {});
     LLVM::FenceOp::create(b, b.loc, LLVM::AtomicOrdering::acquire, "workgroup");
+  }
+
+  SmallVector<Value> matrixMultiply(LaneBuilder &builder, const tile::MmaAtom &atom, ArrayRef<Value> a,
+                                    ArrayRef<Value> b, ArrayRef<Value> c) override {
+    return amd::matrixMultiply(builder, atom, a, b, c);
   }
 
   Value exp2(LaneBuilder &b, Value x) override { return b.intrinsic("llvm.exp2", x.getType(), x); }

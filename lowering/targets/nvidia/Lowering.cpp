@@ -1,5 +1,6 @@
 //===- Lowering.cpp - NVIDIA's operations ---------------------------------===//
 #include "lowering/targets/GpuFrame.h"
+#include "lowering/targets/nvidia/MatrixUnit.h"
 
 using namespace mlir;
 
@@ -29,6 +30,11 @@ public:
   }
   void barrier(LaneBuilder &b) override {
     b.intrinsic("llvm.nvvm.barrier.cta.sync.aligned.all", Type(), b.i32(0));
+  }
+
+  SmallVector<Value> matrixMultiply(LaneBuilder &builder, const tile::MmaAtom &atom, ArrayRef<Value> a,
+                                    ArrayRef<Value> b, ArrayRef<Value> c) override {
+    return nvidia::matrixMultiply(builder, atom, a, b, c);
   }
 
   Value exp2(LaneBuilder &b, Value x) override { return b.intrinsic("llvm.exp2", x.getType(), x); }

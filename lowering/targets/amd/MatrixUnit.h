@@ -1,0 +1,16 @@
+//===- MatrixUnit.h - AMD's matrix instructions ---===//
+#ifndef QUERN_LOWERING_TARGETS_AMD_MATRIXUNIT_H
+#define QUERN_LOWERING_TARGETS_AMD_MATRIXUNIT_H
+
+#include "lowering/targets/Target.h"
+
+namespace quern::lowering::amd {
+
+/// `TargetLowering::matrixMultiply` of this vendor.
+mlir::SmallVector<mlir::Value> matrixMultiply(LaneBuilder &builder, const tile::MmaAtom &atom,
+                                              mlir::ArrayRef<mlir::Value> a, mlir::ArrayRef<mlir::Value> b,
+                                              mlir::ArrayRef<mlir::Value> c);
+
+} // namespace quern::lowering::amd
+
+#endif // QUERN_LOWERING_TARGETS_AMD_MATRIXUNIT_H

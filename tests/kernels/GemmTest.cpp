@@ -1,0 +1,156 @@
+//===- GemmTest.cpp - Products on matrix units ----------------------------===//
+//
+// The bodies run on every GPU target that an emulated device executes. What is multiplied in which type is
+// what the target's table offers: bf16 and f16 everywhere, fp8 with block scales where the unit has fp8, and
+// fp8 weights with bf16 mathematics everywhere.
+//
+//===----------------------------------------------------------------------===//
+#include "dialects/tile/Atoms.h"
+#include "tests/kernels/LinearProblem.h"
+
+using namespace quern;
+using namespace quern::test;
+using H = KernelHarness;
+
+namespace {
+
+class GemmTest : public KernelTest {};
+
+/// The element types of A, as kernels and as the table call them.
+constexpr std::pair<const char *, ElementType> types[] = {{"bf16", ElementType::BF16},
+                                                          {"f16", ElementType::F16},
+                                                          {"f8E4M3FN", ElementType::F8E4M3},
+                                                          {"f8E4M3FNUZ", ElementType::F8E4M3FNUZ}};
+
+/// Atoms of the target for A and B of |type| that a warp issues on its registers.
+std::vector<const tile::MmaAtom *> warpAtoms(const std::string &target, ElementType type) {
+  std::vector<const tile::MmaAtom *> atoms;
+  for (const tile::MmaAtom *atom : tile::findMmaAtoms(target, type, type))
+    if (atom->issuer == tile::Issuer::Warp && atom->b.hasFragment() &&
+        tile::contains(atom->c.where, tile::Where::Register))
+      atoms.push_back(atom);
+  return atoms;
+}
+
+lowering::KernelRequest requestFor(const LinearProblem &problem, const tile::MmaAtom &atom,
+                                   std::vector<int32_t> tile, int32_t warpRows, int32_t warpColumns) {
+  tile::Schedule schedule{"linear", std::move(tile), warpRows * warpColumns};
+  schedule.mma = atom.name;
+  schedule.warpRows = warpRows;
+  return {"linear", problem.parameters(), schedule};
+}
+
+void check(H &harness, const LinearCase &c, uint64_t seed, const tile::MmaAtom &atom,
+           std::vector<int32_t> tile, int32_t warpRows, int32_t warpColumns) {
+  LinearProblem problem(c, seed);
+  lowering::KernelRequest request = requestFor(problem, atom, std::move(tile), warpRows, warpColumns);
+  expectClose(problem.run(harness, request), problem.reference(),
+              std::to_string(c.rows) + " rows, " + request.text());
+}
+
+/// Whole numbers, whose sums are exact in f32: one wrong element of a fragment shows.
+TEST_P(GemmTest, EveryAtomIsExact) {
+  H harness(GetParam());
+  int atoms = 0;
+  for (auto [element, type] : types)
+    for (const tile::MmaAtom *atom : warpAtoms(GetParam(), type)) {
+      LinearCase c{.rows = 2 * atom->m + 3,
+                   .n = 64 + atom->n,
+                   .k = 128,
+                   .x = element,
+                   .w = element,
+                   .y = "f32",
+                   .whole = true};
+      for (auto [warpRows, warpColumns] : {std::pair{1, 1}, {2, 2}}) {
+        LinearProblem problem(c, uint64_t(++atoms));
+        lowering::KernelRequest request =
+            requestFor(problem, *atom, {2 * atom->m, 64, 128}, warpRows, warpColumns);
+        expectEqual(problem.run(harness, request), HostTensor::of("f32", problem.reference()),
+                    request.text());
+      }
+    }
+  EXPECT_GE(atoms, 4) << "bf16 and f16 at least";
+}
+
+TEST_P(GemmTest, Rows) {
+  H harness(GetParam());
+  const tile::MmaAtom &atom = *warpAtoms(GetParam(), ElementType::BF16).back();
+  for (int rows : {1, 3, 17, 64})
+    check(harness, {.rows = rows, .n = 96, .k = 160, .bias = true}, uint64_t(rows), atom, {32, 64, 32}, 2, 2);
+}
+
+TEST_P(GemmTest, Shapes) {
+  H harness(GetParam());
+  for (const char *element : {"bf16", "f16"}) {
+    ElementType type = element == std::string("f16") ? ElementType::F16 : ElementType::BF16;
+    const tile::MmaAtom &atom = *warpAtoms(GetParam(), type).front();
+    // Square; ragged in every size, with rows further apart than they are long; a long sum.
+    check(harness, {.rows = 64, .n = 64, .k = 64, .x = element, .w = element}, 1, atom, {64, 64, 64}, 2, 2);
+    check(harness,
+          {.rows = 37,
+           .n = 45,
+           .k = 72,
+           .bias = true,
+           .x = element,
+           .w = element,
+           .b = "f32",
+           .y = "f32",
+           .xPadding = 48,
+           .yPadding = 9},
+          2, atom, {32, 32, 64}, 1, 1);
+    check(harness, {.rows = 5, .n = 33, .k = 2048, .x = element, .w = element, .y = "f32"}, 3, atom,
+          {32, 32, 128}, 1, 1);
+  }
+}
+
+/// Tiles of sizes that are no powers of two.
+TEST_P(GemmTest, Repeats) {
+  H harness(GetParam());
+  const tile::MmaAtom &atom = *warpAtoms(GetParam(), ElementType::BF16).back();
+  check(harness, {.rows = 50, .n = 200, .k = 64}, 4, atom, {48, 96, 32}, 1, 2);
+}
+
+TEST_P(GemmTest, BlockScales) {
+  H harness(GetParam());
+  for (auto [element, type] : types) {
+    if (elementBits(type) != 8)
+      continue;
+    for (const tile::MmaAtom *atom : warpAtoms(GetParam(), type)) {
+      check(harness, {.rows = 19, .n = 140, .k = 384, .bias = true, .x = element, .w = element, .y = "f32"},
+            5, *atom, {32, 64, 128}, 1, 2);
+      check(harness, {.rows = 3, .n = 130, .k = 256, .x = element, .w = element}, 6, *atom, {32, 32, 128}, 1,
+            1);
+    }
+  }
+}
+
+/// Weights in fp8, mathematics in bf16.
+TEST_P(GemmTest, ScaledWeights) {
+  H harness(GetParam());
+  for (const char *w : {"f8E4M3FN", "f8E4M3FNUZ"})
+    for (const tile::MmaAtom *atom : warpAtoms(GetParam(), ElementType::BF16)) {
+      check(harness, {.rows = 19, .n = 140, .k = 256, .w = w, .y = "f32"}, 7, *atom, {32, 64, 64}, 1, 2);
+      check(harness, {.rows = 2, .n = 20, .k = 200, .w = w}, 8, *atom, {32, 32, 32}, 1, 1);
+    }
+}
+
+/// Rows do not depend on what other rows there are.
+TEST_P(GemmTest, RowsAreIndependent) {
+  H harness(GetParam());
+  const tile::MmaAtom &atom = *warpAtoms(GetParam(), ElementType::BF16).back();
+  LinearProblem many({.rows = 33, .n = 40, .k = 192, .y = "f32"}, 9);
+  lowering::KernelRequest request = requestFor(many, atom, {32, 32, 64}, 1, 2);
+  HostTensor all = many.run(harness, request);
+  LinearProblem one = many;
+  one.c.rows = one.xRows = 1;
+  for (int row : {0, 16, 32}) {
+    one.x.values.assign(many.x.values.begin() + row * many.xs, many.x.values.begin() + (row + 1) * many.xs);
+    HostTensor got = one.run(harness, request), want{"f32", {}};
+    want.values.assign(all.values.begin() + row * 40, all.values.begin() + (row + 1) * 40);
+    expectEqual(got, want, "row " + std::to_string(row));
+  }
+}
+
+QUERN_INSTANTIATE_KERNEL_TEST_ON(GemmTest, quern::test::emulatedTargets());
+
+} // namespace

@@ -1,8 +1,10 @@
 //===- DefaultSchedule.cpp ------------------------------------------------===//
 #include "lowering/model_to_tile/DefaultSchedule.h"
+#include "dialects/tile/Atoms.h"
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 
 namespace quern::lowering {
 
@@ -15,6 +17,10 @@ struct Problem {
   int64_t integer(const char *name) const {
     auto it = parameters.find(name);
     return it == parameters.end() ? 0 : std::get<int64_t>(it->second);
+  }
+  std::string text(const char *name) const {
+    auto it = parameters.find(name);
+    return it == parameters.end() ? std::string() : std::get<std::string>(it->second);
   }
   bool flag(const char *name) const { return integer(name) != 0; }
 };
@@ -61,6 +67,36 @@ int32_t contractionStep(const Problem &p, int64_t k) {
   return std::max(step, std::min<int32_t>(p.target.lanes, 32));
 }
 
+/// The type that a linear multiplies in, where the atoms table has it: that of both operands, after weights
+/// in fp8 were dequantised.
+std::optional<ElementType> productType(const Problem &p) {
+  static const std::pair<std::string_view, ElementType> types[] = {{"bf16", ElementType::BF16},
+                                                                   {"f16", ElementType::F16},
+                                                                   {"f8E4M3FN", ElementType::F8E4M3},
+                                                                   {"f8E4M3FNUZ", ElementType::F8E4M3FNUZ}};
+  std::string x = p.text("X");
+  if (x != (p.flag("SCALES") && !p.flag("QUANTIZED") ? "bf16" : p.text("W")))
+    return std::nullopt;
+  for (auto [name, type] : types)
+    if (x == name)
+      return type;
+  return std::nullopt;
+}
+
+/// An atom that a warp issues on its registers, the fastest; of equally fast ones that with the fewest rows,
+/// since the rows of a step are few as often as many. Null where the target has none.
+const tile::MmaAtom *warpAtom(const Problem &p) {
+  std::optional<ElementType> type = productType(p);
+  const tile::MmaAtom *best = nullptr;
+  if (!type || p.target.simd)
+    return best;
+  for (const tile::MmaAtom *atom : tile::findMmaAtoms(p.target.name, *type, *type))
+    if (atom->issuer == tile::Issuer::Warp && atom->b.hasFragment() &&
+        (!best || (atom->multiplyAddsPerClock == best->multiplyAddsPerClock && atom->m < best->m)))
+      best = atom;
+  return best;
+}
+
 } // namespace
 
 tile::Schedule defaultSchedule(const std::string &kernel,
@@ -77,6 +113,15 @@ tile::Schedule defaultSchedule(const std::string &kernel,
   };
 
   if (kernel == "linear") {
+    // One row of a block for each expert leaves a matrix unit idle.
+    if (const tile::MmaAtom *atom = p.flag("EXPERTS") ? nullptr : warpAtom(p)) {
+      schedule.mma = atom->name;
+      schedule.warpRows = 1;
+      // 128 bytes of a row are one line of shared memory; a step with block scales stays inside of a block.
+      schedule.tile = {std::max(32, atom->m), schedule.warps * 16,
+                       std::max(128 / int32_t(elementBits(atom->a.type) / 8), atom->k)};
+      return schedule;
+    }
     // Partial sums stay in registers: BM * BN of them for each vector of K.
     int32_t bm = p.flag("EXPERTS") ? 1 : 4, bn = target.simd ? 4 : 8;
     schedule.tile = {bm, bn, contractionStep(p, p.integer("K"))};

@@ -117,6 +117,20 @@ void KernelLowering::bind(Value value, ValueRange &flat) {
   }
 }
 
+/// A loop over matrix instructions is unrolled by its tile, not once more by LLVM.
+static bool hasAtoms(scf::ForOp loop) {
+  return loop.getBody()
+      ->walk(
+          [](tile::MmaOp step) { return step.getAtom() ? WalkResult::interrupt() : WalkResult::advance(); })
+      .wasInterrupted();
+}
+
+static LLVM::LoopAnnotationAttr neverUnrolled(MLIRContext *context) {
+  auto unroll = LLVM::LoopUnrollAttr::get(context, BoolAttr::get(context, true), {}, {}, {}, {}, {}, {});
+  return LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
+                                       {});
+}
+
 LogicalResult KernelLowering::lowerFor(scf::ForOp loop) {
   Value lower = scalars.lookup(loop.getLowerBound()), upper = scalars.lookup(loop.getUpperBound()),
         step = scalars.lookup(loop.getStep());
@@ -149,7 +163,9 @@ LogicalResult KernelLowering::lowerFor(scf::ForOp loop) {
   SmallVector<Value> next = {b.add(index, step)};
   for (Value yielded : loop.getYieldedValues())
     llvm::append_range(next, flatten(yielded));
-  LLVM::BrOp::create(b, loop.getLoc(), next, header);
+  auto back = LLVM::BrOp::create(b, loop.getLoc(), next, header);
+  if (hasAtoms(loop))
+    back.setLoopAnnotationAttr(neverUnrolled(b.getContext()));
 
   b.setInsertionPointToStart(after);
   flat = ValueRange(header->getArguments()).drop_front();

@@ -48,20 +48,23 @@ std::vector<Coordinate> warpBases(const Extent &rows, const Extent &columns, int
   return bases;
 }
 
-Status misfit(const tile::MmaAtom &atom, const Extent &extent, const char *what) {
-  return Status::error(Exit::CompileFailed, "E-ATOM-TILE",
-                       "the atom `" + atom.name + "` does not fit the tile")
-      .cause(std::to_string(extent.size) + " " + what + " are no multiple of " +
-             std::to_string(extent.fragment) + " for each of " + std::to_string(extent.warps) + " warps");
+std::string describe(const Extent &extent, const char *what) {
+  return std::to_string(extent.size) + " " + what + " are no multiple of " + std::to_string(extent.fragment) +
+         " for each of " + std::to_string(extent.warps) + " warps";
 }
 
 } // namespace
 
-Expected<AtomTiling> AtomTiling::of(const tile::MmaAtom &atom, int32_t m, int32_t n, int32_t k, int32_t warps,
-                                    int32_t warpRows) {
+std::optional<AtomTiling> AtomTiling::of(const tile::MmaAtom &atom, int32_t m, int32_t n, int32_t k,
+                                         int32_t warps, int32_t warpRows, std::string *misfit) {
+  auto refuse = [&](const Extent &extent, const char *what) {
+    if (misfit)
+      *misfit = describe(extent, what);
+    return std::nullopt;
+  };
   Extent depth{k, atom.k, 1};
   if (!depth.fits())
-    return misfit(atom, depth, "elements of k");
+    return refuse(depth, "elements of k");
   auto rowsFor = [&](int32_t count) { return Extent{m, atom.m, count}; };
   auto columnsFor = [&](int32_t count) { return Extent{n, atom.n, warps / count}; };
   if (!warpRows) {
@@ -77,9 +80,9 @@ Expected<AtomTiling> AtomTiling::of(const tile::MmaAtom &atom, int32_t m, int32_
   }
   Extent rows = rowsFor(warpRows), columns = columnsFor(warpRows);
   if (!rows.fits())
-    return misfit(atom, rows, "rows");
+    return refuse(rows, "rows");
   if (!columns.fits())
-    return misfit(atom, columns, "columns");
+    return refuse(columns, "columns");
   AtomTiling tiling;
   tiling.atom = &atom;
   tiling.a = grid(atom.a.layout, {rows, depth}, warpBases(rows, columns, 0, -1));

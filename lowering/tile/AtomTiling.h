@@ -17,7 +17,9 @@
 #define QUERN_LOWERING_TILE_ATOMTILING_H
 
 #include "dialects/tile/Atoms.h"
-#include "support/Status.h"
+
+#include <optional>
+#include <string>
 
 namespace quern::lowering {
 
@@ -28,10 +30,10 @@ struct AtomTiling {
   tile::Layout accumulator; ///< of C [m, n]
 
   /// |m| x |n| x |k| over |warps| warps of which |warpRows| lie along m; 0 leaves the choice to the tiling,
-  /// which takes the one that reads the least of A and B. The error says which size does not fit; it is
-  /// Exit::CompileFailed "E-ATOM-TILE".
-  static Expected<AtomTiling> of(const tile::MmaAtom &atom, int32_t m, int32_t n, int32_t k, int32_t warps,
-                                 int32_t warpRows);
+  /// which takes the one that reads the least of A and B. Empty where a size does not fit; |misfit| then says
+  /// which.
+  static std::optional<AtomTiling> of(const tile::MmaAtom &atom, int32_t m, int32_t n, int32_t k,
+                                      int32_t warps, int32_t warpRows, std::string *misfit = nullptr);
 };
 
 } // namespace quern::lowering

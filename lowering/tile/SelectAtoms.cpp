@@ -48,11 +48,10 @@ struct TileSelectAtomsPass : impl::TileSelectAtomsPassBase<TileSelectAtomsPass> 
       if (elementType(a.getElementType()) != atom->a.type || elementType(b.getElementType()) != atom->b.type)
         return WalkResult::advance();
       auto rows = llvm::cast<RankedTensorType>(step.getTile().getType());
-      Expected<AtomTiling> tiling =
-          AtomTiling::of(*atom, rows.getDimSize(0), rows.getDimSize(1), a.getDimSize(1), block.schedule.warps,
-                         block.schedule.warpRows);
-      if (!tiling.ok()) {
-        step.emitOpError("cannot use the atom `") << atom->name << "`: " << tiling.error().causeText();
+      std::string misfit;
+      if (!AtomTiling::of(*atom, rows.getDimSize(0), rows.getDimSize(1), a.getDimSize(1),
+                          block.schedule.warps, block.schedule.warpRows, &misfit)) {
+        step.emitOpError("cannot use the atom `") << atom->name << "`: " << misfit;
         return WalkResult::interrupt();
       }
       step.setAtom(atom->name);

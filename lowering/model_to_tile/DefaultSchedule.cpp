@@ -116,7 +116,7 @@ tile::Schedule defaultSchedule(const std::string &kernel,
     // One row of a block for each expert leaves a matrix unit idle.
     if (const tile::MmaAtom *atom = p.flag("EXPERTS") ? nullptr : warpAtom(p)) {
       schedule.mma = atom->name;
-      schedule.warpRows = 1;
+      schedule.warpGrid = {1, schedule.warps, 1};
       // 128 bytes of a row are one line of shared memory; a step with block scales stays inside of a block.
       schedule.tile = {std::max(32, atom->m), schedule.warps * 16,
                        std::max(128 / int32_t(elementBits(atom->a.type) / 8), atom->k)};

@@ -38,7 +38,7 @@ std::optional<AtomTiling> BlockShape::tilingOf(tile::MmaOp step) const {
   auto rows = llvm::cast<RankedTensorType>(step.getTile().getType());
   auto a = llvm::cast<RankedTensorType>(step.getA().getType());
   return AtomTiling::of(*atom, rows.getDimSize(0), rows.getDimSize(1), a.getDimSize(1), schedule.warps,
-                        schedule.warpRows);
+                        warpRows());
 }
 
 tile::Layout BlockShape::memoryLayout(const std::vector<int32_t> &shape, unsigned elementBits) const {

@@ -19,6 +19,8 @@ struct BlockShape {
   /// Emits an error on |kernel| and fails where an attribute is missing or cannot be read.
   static mlir::FailureOr<BlockShape> of(tile::KernelOp kernel);
 
+  /// Warps along the rows of a product; 0 where the lowering decides.
+  int32_t warpRows() const { return schedule.warpGrid.empty() ? 0 : schedule.warpGrid.front(); }
   /// How the atom of |step| covers its tiles; empty where it has none. The atom and its fit were checked when
   /// it was selected.
   std::optional<AtomTiling> tilingOf(tile::MmaOp step) const;

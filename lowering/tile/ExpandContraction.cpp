@@ -45,7 +45,7 @@ struct TileExpandContractionPass : impl::TileExpandContractionPassBase<TileExpan
       return;
     SmallVector<tile::MmaOp> steps;
     getOperation().walk([&](tile::MmaOp op) {
-      if (!op.getBRowsAreK())
+      if (!op.getBRowsAreK() && !op.getAtom())
         steps.push_back(op);
     });
     for (tile::MmaOp op : steps) {

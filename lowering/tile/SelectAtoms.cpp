@@ -39,6 +39,10 @@ struct TileSelectAtomsPass : impl::TileSelectAtomsPassBase<TileSelectAtomsPass> 
           << block.schedule.mma << "`, which the target does not have";
       return signalPassFailure();
     }
+    if (block.schedule.warpGrid.size() > 2 && block.schedule.warpGrid[2] > 1) {
+      getOperation().emitOpError("has a schedule that divides k over warps");
+      return signalPassFailure();
+    }
     if (failed(checkOperands(*atom)))
       return signalPassFailure();
     bool any = false; // statistics count in some builds only
@@ -50,7 +54,7 @@ struct TileSelectAtomsPass : impl::TileSelectAtomsPassBase<TileSelectAtomsPass> 
       auto rows = llvm::cast<RankedTensorType>(step.getTile().getType());
       std::string misfit;
       if (!AtomTiling::of(*atom, rows.getDimSize(0), rows.getDimSize(1), a.getDimSize(1),
-                          block.schedule.warps, block.schedule.warpRows, &misfit)) {
+                          block.schedule.warps, block.warpRows(), &misfit)) {
         step.emitOpError("cannot use the atom `") << atom->name << "`: " << misfit;
         return WalkResult::interrupt();
       }

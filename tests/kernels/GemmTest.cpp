@@ -32,11 +32,17 @@ std::vector<const tile::MmaAtom *> warpAtoms(const std::string &target, ElementT
   return atoms;
 }
 
+/// What the assembly text of the target calls it: the family in front of the shape.
+std::string instruction(const tile::MmaAtom &atom) {
+  std::string family = atom.name.substr(0, atom.name.find('.'));
+  return family == "mma" ? "mma.sync" : "v_" + family + "_";
+}
+
 lowering::KernelRequest requestFor(const LinearProblem &problem, const tile::MmaAtom &atom,
                                    std::vector<int32_t> tile, int32_t warpRows, int32_t warpColumns) {
   tile::Schedule schedule{"linear", std::move(tile), warpRows * warpColumns};
   schedule.mma = atom.name;
-  schedule.warpRows = warpRows;
+  schedule.warpGrid = {warpRows, warpColumns, 1};
   return {"linear", problem.parameters(), schedule};
 }
 
@@ -61,13 +67,20 @@ TEST_P(GemmTest, EveryAtomIsExact) {
                    .w = element,
                    .y = "f32",
                    .whole = true};
-      for (auto [warpRows, warpColumns] : {std::pair{1, 1}, {2, 2}}) {
-        LinearProblem problem(c, uint64_t(++atoms));
-        lowering::KernelRequest request =
-            requestFor(problem, *atom, {2 * atom->m, 2 * atom->n, 2 * atom->k}, warpRows, warpColumns);
-        expectEqual(problem.run(harness, request), HostTensor::of("f32", problem.reference()),
-                    request.text());
-      }
+      LinearProblem problem(c, uint64_t(++atoms));
+      int depth = std::min(2 * atom->k, 128); // one block of scales at most
+      lowering::KernelRequest request = requestFor(problem, *atom, {2 * atom->m, 4 * atom->n, depth}, 1, 2);
+      expectEqual(problem.run(harness, request), HostTensor::of("f32", problem.reference()), request.text());
+      auto compiled =
+          lowering::compileKernel(request, harness.codeTarget(), {{lowering::KernelStage::Assembly}});
+      ASSERT_TRUE(compiled.ok());
+      // Nothing else made the product: two rows and two columns of instructions for a warp, two steps along
+      // k.
+      const std::string &text = compiled->texts[lowering::KernelStage::Assembly], name = instruction(*atom);
+      int instructions = 0;
+      for (size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 1))
+        ++instructions;
+      EXPECT_EQ(instructions, 4 * depth / atom->k) << request.text();
     }
   EXPECT_GE(atoms, 2) << "bf16 and f16 at least";
 }

@@ -53,3 +53,11 @@ tile.kernel @depth(%x: tensor<16x8xbf16>, %w: tensor<16x8xbf16>, %acc: tensor<16
   %p = tile.mma %x, %w, %acc : tensor<16x8xbf16>, tensor<16x8xbf16> -> tensor<16x16xf32>
   tile.return
 }
+
+// -----
+
+// expected-error @below {{has a schedule that divides k over warps}}
+tile.kernel @warps_along_k() attributes {
+    schedule = "k{mma=mma.m16n8k16.bf16 warps=1x1x2}", machine = {lanes = 32 : i32, target = "nvidia:sm_80"}} {
+  tile.return
+}

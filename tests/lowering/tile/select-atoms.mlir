@@ -1,4 +1,4 @@
-// RUN: quern-opt %s -tile-select-atoms -tile-infer-layouts | FileCheck %s
+// RUN: quern-opt %s -tile-select-atoms -tile-expand-contraction -tile-infer-layouts | FileCheck %s
 
 // The atom is noted at the step. Its accumulator, 16x8, is a grid: two instructions side by side for each of four
 // warps in 2 x 2.
@@ -34,7 +34,7 @@ tile.kernel @product(%x: !tile.ptr<bf16>, %y: !tile.ptr<f32>, %m: i32, %n: i32, 
 // other element types keep the ordinary pipes.
 // CHECK-LABEL: tile.kernel @transposed
 tile.kernel @transposed(%x: !tile.ptr<f16>, %y: !tile.ptr<f32>, %m: i32) attributes {
-    schedule = "k{mma=wmma.m16n16k16.f16 warps=1x1}",
+    schedule = "k{mma=wmma.m16n16k16.f16 warps=1x1 contraction=outer}",
     machine = {lanes = 32 : i32, vector_bytes = 16 : i32, target = "amd:gfx1201"}} {
   %zero = arith.constant 0 : i32
   %zero_f = arith.constant 0.0 : f32

@@ -321,18 +321,22 @@ int32_t Layout::vectorWidth() const {
   return width;
 }
 
-bool Layout::lanesAreContiguous() const {
-  if (!rank())
-    return false;
-  int32_t step = 1;
-  for (const Coordinate &basis : bases(Hardware::Lane)) {
-    Coordinate next(rank(), 0);
+/// True if lane i holds the element at i * |step| of the last dimension.
+static bool lanesStride(const Layout &layout, int32_t step) {
+  for (const Coordinate &basis : layout.bases(Hardware::Lane)) {
+    Coordinate next(layout.rank(), 0);
     next.back() = step;
     if (basis != next)
       return false;
     step *= 2;
   }
   return true;
+}
+
+bool Layout::lanesAreContiguous() const { return rank() && lanesStride(*this, 1); }
+
+bool Layout::lanesHoldWords(int32_t size) const {
+  return rank() && vectorWidth() >= size && (lanesAreReplicated() || lanesStride(*this, size));
 }
 
 bool Layout::lanesAreReplicated() const {

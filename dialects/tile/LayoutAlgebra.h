@@ -152,6 +152,9 @@ public:
 
   /// True if the map from lane bits reads consecutive elements of the last dimension: lane i holds element i.
   bool lanesAreContiguous() const;
+  /// True if lane i holds elements i * |size| .. of the last dimension in its first |size| registers, a power
+  /// of two; or if all lanes hold the same |size| neighbours.
+  bool lanesHoldWords(int32_t size) const;
   /// True if all lanes hold the same element.
   bool lanesAreReplicated() const;
 

@@ -78,6 +78,8 @@ private:
   void storeLanes(const Address &at, mlir::Value value, mlir::Type element, mlir::Value replicas,
                   bool contiguous);
   int32_t accessWidth(const Access &access, mlir::OperandRange offsets);
+  /// Neighbours that |access| moves at once, at most |limit|: as many as its layout has and alignment proves.
+  int32_t alignedWidth(const Access &access, mlir::OperandRange offsets, int32_t limit);
 
   // TileShapes.cpp
   mlir::LogicalResult lowerReduce(tile::ReduceOp op);
@@ -97,6 +99,8 @@ private:
   mlir::LogicalResult lowerRelayout(tile::RelayoutOp op);
   Registers relayoutRows(const tile::Layout &from, const tile::Layout &to, mlir::Type element,
                          const Registers &in);
+  Registers relayoutLanes(const tile::Layout &from, const tile::Layout &to, mlir::Type element,
+                          const Registers &in);
   Registers relayoutElements(const tile::Layout &from, const tile::Layout &to, mlir::Type element,
                              const Registers &in);
 

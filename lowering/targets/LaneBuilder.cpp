@@ -243,6 +243,14 @@ Value LaneBuilder::packWord(ArrayRef<Value> elements) {
   return LLVM::BitcastOp::create(*this, loc, word, join(elements));
 }
 
+void LaneBuilder::unpackWord(Value word, Type element, SmallVectorImpl<Value> &elements) {
+  const unsigned bits = element.getIntOrFloatBitWidth();
+  for (unsigned at = 0; at < 32; at += bits) {
+    Value part = bits == 32 ? word : trunc(at ? lshr(word, at) : word, getIntegerType(bits));
+    elements.push_back(elementType(part) == element ? part : bitcast(part, element));
+  }
+}
+
 Value LaneBuilder::intrinsic(StringRef name, Type result, ValueRange operands) {
   SmallVector<Type, 1> results;
   if (result)

@@ -84,6 +84,8 @@ public:
   void split(mlir::Value vector, llvm::SmallVectorImpl<mlir::Value> &elements);
   /// 32-bit integer of lane values of 8, 16 or 32 bits, the first in its lowest bits.
   mlir::Value packWord(llvm::ArrayRef<mlir::Value> elements);
+  /// The inverse on SIMD lanes: the elements of type |element| in a word, appended to |elements|.
+  void unpackWord(mlir::Value word, mlir::Type element, mlir::SmallVectorImpl<mlir::Value> &elements);
 
   /// Calls an LLVM intrinsic by name; |result| may be null.
   mlir::Value intrinsic(llvm::StringRef name, mlir::Type result, mlir::ValueRange operands);

@@ -161,13 +161,16 @@ KernelLowering::Address KernelLowering::address(const Access &access, int32_t re
 /// Elements that one access of a lane may move: bounded by the layout, by 16 bytes and by what is known to be
 /// aligned. Pointers that are passed to kernels are aligned to 16 bytes.
 int32_t KernelLowering::accessWidth(const Access &access, OperandRange offsets) {
-  if (b.simd())
-    return 1;
+  unsigned bytes = (access.element.getIntOrFloatBitWidth() + 7) / 8;
+  return b.simd() ? 1 : alignedWidth(access, offsets, block.vectorBytes / int32_t(bytes));
+}
+
+int32_t KernelLowering::alignedWidth(const Access &access, OperandRange offsets, int32_t limit) {
   tile::ViewOp view = access.view;
-  unsigned last = offsets.size() - 1, bytes = (access.element.getIntOrFloatBitWidth() + 7) / 8;
+  unsigned last = offsets.size() - 1;
   if (!view.getStrides().empty() && constantOf(view.getStrides()[last]) != 1)
     return 1;
-  int32_t width = std::min<int32_t>(access.layout.vectorWidth(), block.vectorBytes / bytes);
+  int32_t width = std::min<int32_t>(access.layout.vectorWidth(), limit);
   auto aligned = [&](int32_t w) {
     if (!isMultiple(offsets[last], w) || (access.check[last] && !isMultiple(view.getSizes()[last], w)))
       return false;
@@ -211,16 +214,27 @@ LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
   const tile::Layout &layout = layoutOf(op.getTile());
   Access access = planAccess(view, op.getOffsets(), layout, elementOf(op.getTile()));
   int32_t width = accessWidth(access, op.getOffsets());
+  // SIMD lanes that hold 32-bit words of neighbours, or all the same one, load words.
+  const unsigned bits = std::max(8u, access.element.getIntOrFloatBitWidth());
+  const bool words = b.simd() && bits < 32 && layout.lanesHoldWords(int32_t(32 / bits)) &&
+                     alignedWidth(access, op.getOffsets(), int32_t(32 / bits)) == int32_t(32 / bits);
+  if (words) {
+    width = int32_t(32 / bits);
+    access.contiguous = !layout.lanesAreReplicated();
+  }
   Registers out;
   for (int32_t r = 0, n = layout.numRegisters(); r < n; r += width) {
     Address at = address(access, r, /*clamp=*/true);
-    Value loaded = loadLanes(at, access.element, width, access.contiguous);
+    Value loaded = words ? loadLanes(at, b.getI32Type(), 1, access.contiguous)
+                         : loadLanes(at, access.element, width, access.contiguous);
     // A masked load has already left zeros.
     bool masked = access.contiguous && at.laneCondition;
     Value inside = masked ? at.uniformCondition : both(b, at.uniformCondition, at.laneCondition);
     if (inside)
       loaded = b.select(inside, loaded, b.zero(loaded.getType()));
-    if (b.simd())
+    if (words)
+      b.unpackWord(loaded, access.element, out);
+    else if (b.simd())
       out.push_back(loaded);
     else
       b.split(loaded, out);

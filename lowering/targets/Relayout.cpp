@@ -9,6 +9,8 @@
 // Addresses are linear over bits like the layouts: the address of (register, lane, warp) is the XOR of the
 // address of the register, a constant, and that of lane and warp, computed once.
 //
+// SIMD lanes exchange words by shuffles of registers where the layouts differ in the order of bits only.
+//
 //===----------------------------------------------------------------------===//
 #include "lowering/targets/KernelLowering.h"
 
@@ -41,6 +43,109 @@ static bool staysInLanes(const tile::Layout &from, const tile::Layout &to) {
          from.bases(Hardware::Warp) == to.bases(Hardware::Warp);
 }
 
+namespace {
+
+/// The 32-bit words of a tile in SIMD registers while bits of the register number change places with bits of
+/// the lane number. An element keeps its word.
+struct LaneWords {
+  std::vector<Coordinate> registers, lanes; ///< bases; those inside a word left out
+  Registers words;
+
+  /// Makes |wanted| the bases of the lanes, by one shuffle of each register for each base that is elsewhere.
+  void moveToLanes(LaneBuilder &b, const std::vector<Coordinate> &wanted) {
+    for (size_t lane = 0; lane < wanted.size(); ++lane) {
+      if (lanes[lane] == wanted[lane])
+        continue;
+      if (auto found = llvm::find(registers, wanted[lane]); found != registers.end()) {
+        swapWithRegister(b, unsigned(found - registers.begin()), unsigned(lane));
+        std::swap(*found, lanes[lane]);
+      } else {
+        auto other = llvm::find(lanes, wanted[lane]);
+        swapLanes(b, unsigned(lane), unsigned(other - lanes.begin()));
+        std::swap(*other, lanes[lane]);
+      }
+    }
+  }
+
+private:
+  /// What was in (register bit p, lane bit q) comes to (q, p).
+  void swapWithRegister(LaneBuilder &b, unsigned registerBit, unsigned laneBit) {
+    const int32_t count = b.lanes(), bit = 1 << laneBit;
+    SmallVector<int32_t> low, high;
+    for (int32_t l = 0; l < count; ++l) {
+      low.push_back(l & bit ? count + (l ^ bit) : l);
+      high.push_back(l & bit ? count + l : l | bit);
+    }
+    for (size_t r = 0; r < words.size(); ++r) {
+      if (r >> registerBit & 1)
+        continue;
+      Value &first = words[r], &second = words[r | size_t(1) << registerBit];
+      Value newFirst = LLVM::ShuffleVectorOp::create(b, b.loc, first, second, low);
+      second = LLVM::ShuffleVectorOp::create(b, b.loc, first, second, high);
+      first = newFirst;
+    }
+  }
+
+  void swapLanes(LaneBuilder &b, unsigned x, unsigned y) {
+    SmallVector<int32_t> order;
+    for (int32_t l = 0; l < b.lanes(); ++l) {
+      int32_t differ = (l >> x ^ l >> y) & 1;
+      order.push_back(l ^ (differ << x | differ << y));
+    }
+    for (Value &word : words)
+      word = LLVM::ShuffleVectorOp::create(b, b.loc, word, word, order);
+  }
+};
+
+/// Neighbours along the last dimension that one 32-bit word holds in both layouts; 0 where they do not.
+int32_t wordOf(const tile::Layout &from, const tile::Layout &to, unsigned elementBits) {
+  if (elementBits != 8 && elementBits != 16 && elementBits != 32)
+    return 0;
+  int32_t size = int32_t(32 / elementBits);
+  return from.vectorWidth() >= size && to.vectorWidth() >= size ? size : 0;
+}
+
+/// True if |to| has the bases of |from| in other places, none of them twice.
+bool permutesBits(const tile::Layout &from, const tile::Layout &to) {
+  auto all = [](const tile::Layout &layout) {
+    std::vector<Coordinate> bases;
+    for (Hardware h : {Hardware::Register, Hardware::Lane})
+      llvm::append_range(bases, layout.bases(h));
+    llvm::sort(bases);
+    return bases;
+  };
+  return from.isDisjoint() && from.isSurjective() && from.repeats() == to.repeats() && all(from) == all(to) &&
+         llvm::none_of(all(from), [](const Coordinate &basis) {
+           return llvm::all_of(basis, [](int32_t x) { return x == 0; });
+         });
+}
+
+} // namespace
+
+/// SIMD lanes: the bits of lanes and registers that differ are exchanged by shuffles of register pairs, four
+/// for a transpose of 16 rows of 16 words.
+Registers KernelLowering::relayoutLanes(const tile::Layout &from, const tile::Layout &to, Type element,
+                                        const Registers &in) {
+  const int32_t perWord = int32_t(32 / element.getIntOrFloatBitWidth());
+  const auto inWord = ptrdiff_t(llvm::Log2_32(uint32_t(perWord)));
+  const std::vector<Coordinate> &own = from.bases(Hardware::Register);
+  LaneWords tileWords{{own.begin() + inWord, own.end()}, from.bases(Hardware::Lane), {}};
+  for (size_t r = 0; r < in.size(); r += size_t(perWord))
+    tileWords.words.push_back(b.packWord(ArrayRef(in).slice(r, size_t(perWord))));
+  tileWords.moveToLanes(b, to.bases(Hardware::Lane));
+
+  std::vector<Coordinate> registers(own.begin(), own.begin() + inWord);
+  llvm::append_range(registers, tileWords.registers);
+  tile::Layout moved(from.shape(), {registers, tileWords.lanes, from.bases(Hardware::Warp)}, from.repeats());
+  Registers elements, out;
+  for (Value word : tileWords.words)
+    b.unpackWord(word, element, elements);
+  std::map<Coordinate, int32_t> source = registersByPart(moved);
+  for (int32_t r = 0, n = to.numRegisters(); r < n; ++r)
+    out.push_back(elements[source.at(to.registerPart(r))]);
+  return out;
+}
+
 LogicalResult KernelLowering::lowerRelayout(tile::RelayoutOp op) {
   const tile::Layout &from = layoutOf(op.getOperand()), &to = layoutOf(op.getTile());
   const Registers in = tiles[op.getOperand()];
@@ -56,6 +161,10 @@ LogicalResult KernelLowering::lowerRelayout(tile::RelayoutOp op) {
   int64_t rowBytes = from.rank() == 2 ? from.shape()[1] * int64_t(element.getIntOrFloatBitWidth() / 8) : 0;
   bool wide = !b.simd() && !element.isInteger(1) && isPowerOfTwo(rowBytes) && rowBytes >= 16 &&
               from.isDisjoint() && to.isDisjoint();
+  if (b.simd() && wordOf(from, to, element.getIntOrFloatBitWidth()) && permutesBits(from, to)) {
+    tiles[op.getTile()] = relayoutLanes(from, to, element, in);
+    return success();
+  }
   tiles[op.getTile()] = wide ? relayoutRows(from, to, element, in) : relayoutElements(from, to, element, in);
   return success();
 }

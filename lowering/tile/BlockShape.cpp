@@ -52,4 +52,10 @@ tile::Layout BlockShape::memoryLayout(const std::vector<int32_t> &shape, unsigne
   return tile::Layout::blocked(shape, lanes, schedule.warps, vector);
 }
 
+tile::Layout BlockShape::operandLayout(const std::vector<int32_t> &shape, unsigned elementBits) const {
+  if (!simd)
+    return memoryLayout(shape, elementBits);
+  return tile::Layout::blocked(shape, lanes, schedule.warps, int32_t(32 / std::max(8u, elementBits)));
+}
+
 } // namespace quern::lowering

@@ -27,6 +27,9 @@ struct BlockShape {
 
   /// The layout that memory order suggests for a tile of |shape| whose elements in memory have |elementBits|.
   tile::Layout memoryLayout(const std::vector<int32_t> &shape, unsigned elementBits) const;
+  /// The same for a tile whose elements become operands of a matrix atom: SIMD lanes then hold whole 32-bit
+  /// words of neighbours, which is what atoms take.
+  tile::Layout operandLayout(const std::vector<int32_t> &shape, unsigned elementBits) const;
 };
 
 } // namespace quern::lowering

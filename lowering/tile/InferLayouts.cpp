@@ -30,6 +30,7 @@ struct ValueClass {
   std::optional<Layout> layout;
   unsigned memoryBits = 0; ///< narrowest element that a load or store of the class moves; 0 for none
   bool isLoaded = false;
+  bool feedsAtom = false;
   bool feedsBroadcast = false;
 };
 
@@ -119,12 +120,14 @@ struct TileInferLayoutsPass : impl::TileInferLayoutsPassBase<TileInferLayoutsPas
                       tile::RelayoutOp, scf::ForOp, scf::IfOp>(op);
   }
 
-  static void noteMemory(ValueClass &c, Value value) {
+  void noteMemory(ValueClass &c, Value value) {
     auto note = [&](unsigned bits) { c.memoryBits = c.memoryBits ? std::min(c.memoryBits, bits) : bits; };
     unsigned bits = tileType(value).getElementTypeBitWidth();
     if (value.getDefiningOp<tile::LoadOp>() || value.getDefiningOp<tile::GatherOp>())
       note(bits);
     c.isLoaded |= bool(value.getDefiningOp<tile::LoadOp>());
+    for (OpOperand &use : value.getUses())
+      c.feedsAtom |= isFragment(use);
     for (Operation *user : value.getUsers()) {
       if (llvm::isa<tile::StoreOp, tile::ScatterOp>(user))
         note(bits);
@@ -167,6 +170,9 @@ struct TileInferLayoutsPass : impl::TileInferLayoutsPassBase<TileInferLayoutsPas
     auto mma = llvm::dyn_cast<tile::MmaOp>(use.getOwner());
     return mma && mma.getAtom() && use.getOperandNumber() < 2;
   }
+
+  /// True where one SIMD load serves all lanes: the operand is read in the layout that the atom wants.
+  bool isBroadcast(const Layout &layout) const { return block.simd && layout.lanesAreReplicated(); }
 
   /// The layout of |value|: of its class, or that of a relayout which was inserted since.
   std::optional<Layout> layoutOf(Value value) {
@@ -223,7 +229,9 @@ struct TileInferLayoutsPass : impl::TileInferLayoutsPassBase<TileInferLayoutsPas
           break;
         ValueClass &c = classes[open];
         RankedTensorType type = tileType(c.values[0]);
-        c.layout = block.memoryLayout(tile::shapeOf(type), c.memoryBits ? c.memoryBits : 32);
+        unsigned bits = c.memoryBits ? c.memoryBits : 32;
+        c.layout = c.feedsAtom ? block.operandLayout(tile::shapeOf(type), bits)
+                               : block.memoryLayout(tile::shapeOf(type), bits);
       }
     }
   }
@@ -231,8 +239,8 @@ struct TileInferLayoutsPass : impl::TileInferLayoutsPassBase<TileInferLayoutsPas
   std::optional<Layout> decide(const ValueClass &c) {
     for (Value value : c.values)
       for (OpOperand &use : value.getUses())
-        if (!(c.isLoaded && isFragment(use)))
-          if (std::optional<Layout> wanted = demand(use))
+        if (std::optional<Layout> wanted = demand(use))
+          if (!(c.isLoaded && isFragment(use)) || isBroadcast(*wanted))
             return wanted;
     for (Value value : c.values)
       if (std::optional<Layout> left = leftByReduction(value)) {

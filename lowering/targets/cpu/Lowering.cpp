@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lowering/targets/Targets.h"
+#include "lowering/targets/cpu/MatrixUnit.h"
 
 using namespace mlir;
 
@@ -70,6 +71,11 @@ public:
   Value sharedMemory(LaneBuilder &) override { return scratch; }
   void barrier(LaneBuilder &) override {}
 
+  SmallVector<Value> matrixMultiply(LaneBuilder &builder, const tile::MmaAtom &atom, ArrayRef<Value> a,
+                                    ArrayRef<Value> b, ArrayRef<Value> c) override {
+    return cpu::matrixMultiply(builder, atom, a, b, c);
+  }
+
   /// 2^x = 2^n * 2^f with n the nearest integer and |f| <= 1/2; 2^f by its Taylor polynomial of degree 7,
   /// whose error is below 1e-8. Results below 2^-126 become zero.
   Value exp2(LaneBuilder &b, Value x) override {
@@ -119,7 +125,8 @@ public:
   Value sqrt(LaneBuilder &b, Value x) override { return b.intrinsic("llvm.sqrt", x.getType(), x); }
 
 private:
-  /// `K_parameters`: a letter for each argument (p pointer, i i32, l i64, f f32), so that launches are checked.
+  /// `K_parameters`: a letter for each argument (p pointer, i i32, l i64, f f32), so that launches are
+  /// checked.
   static void exportSignature(LaneBuilder &b, tile::KernelOp kernel) {
     std::string letters;
     for (Type type : kernel.getArgumentTypes())

@@ -1,0 +1,16 @@
+//===- MatrixUnit.h - Multiply-adds of a CPU's vector registers -----------===//
+#ifndef QUERN_LOWERING_TARGETS_CPU_MATRIXUNIT_H
+#define QUERN_LOWERING_TARGETS_CPU_MATRIXUNIT_H
+
+#include "lowering/targets/Target.h"
+
+namespace quern::lowering::cpu {
+
+/// `TargetLowering::matrixMultiply` of the CPU.
+mlir::SmallVector<mlir::Value> matrixMultiply(LaneBuilder &builder, const tile::MmaAtom &atom,
+                                              mlir::ArrayRef<mlir::Value> a, mlir::ArrayRef<mlir::Value> b,
+                                              mlir::ArrayRef<mlir::Value> c);
+
+} // namespace quern::lowering::cpu
+
+#endif // QUERN_LOWERING_TARGETS_CPU_MATRIXUNIT_H

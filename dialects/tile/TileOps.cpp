@@ -241,6 +241,21 @@ LogicalResult RelayoutOp::verify() {
   return success();
 }
 
+LogicalResult DotPairsOp::verify() {
+  auto operand = llvm::cast<RankedTensorType>(getA().getType()),
+       sum = llvm::cast<RankedTensorType>(getTile().getType());
+  // C1
+  if (!sum.getElementType().isF32())
+    return emitOpError("needs an accumulator of f32");
+  SmallVector<int64_t> shape(operand.getShape());
+  if (shape.empty() || shape.back() % 2 != 0)
+    return emitOpError("needs pairs along the last dimension, got ") << operand;
+  shape.back() /= 2;
+  if (ArrayRef(shape) != sum.getShape())
+    return emitOpError("needs an accumulator of half the operands along the last dimension, got ") << sum;
+  return success();
+}
+
 LogicalResult MmaOp::verify() {
   auto a = llvm::cast<RankedTensorType>(getA().getType());
   auto b = llvm::cast<RankedTensorType>(getB().getType());

@@ -247,6 +247,23 @@ def Tile_BitcastOp : TileOp<"bitcast", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Tile_DotPairsOp : TileOp<"dot_pairs", [Pure, AllTypesMatch<["accumulator", "tile"]>, AllTypesMatch<["a", "b"]>]> {
+  let summary = "Adds the products of pairs of neighbours along the last dimension";
+  let description = [{
+    tile[.., j] = accumulator[.., j] + a[.., 2j] * b[.., 2j] + a[.., 2j+1] * b[.., 2j+1]. What targets with such an
+    instruction make of a product whose sum runs over lanes. C1: the accumulator is f32, of half the size of the
+    operands along the last dimension and of their size along the others.
+
+    ```mlir
+    %s = tile.dot_pairs %a, %b, %sum : tensor<4x4x32xbf16> -> tensor<4x4x16xf32>
+    ```
+  }];
+  let arguments = (ins Tile_Value:$a, Tile_Value:$b, Tile_Value:$accumulator);
+  let results = (outs Tile_Value:$tile);
+  let assemblyFormat = "$a `,` $b `,` $accumulator attr-dict `:` type($a) `->` type($tile)";
+  let hasVerifier = 1;
+}
+
 def Tile_MmaOp : TileOp<"mma", [Pure, AttrSizedOperandSegments, AllTypesMatch<["accumulator", "tile"]>]> {
   let summary = "Adds the matrix product of two tiles to an accumulator in f32";
   let description = [{

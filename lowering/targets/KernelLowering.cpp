@@ -60,6 +60,7 @@ LogicalResult KernelLowering::lower(Operation *op) {
       .Case([&](tile::ReduceOp reduce) { return lowerReduce(reduce); })
       .Case([&](tile::RelayoutOp relayout) { return lowerRelayout(relayout); })
       .Case([&](tile::MmaOp mma) { return lowerMma(mma); })
+      .Case([&](tile::DotPairsOp pairs) { return lowerDotPairs(pairs); })
       .Case([&](tile::BroadcastOp broadcast) {
         lowerBroadcast(broadcast);
         return success();

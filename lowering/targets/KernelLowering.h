@@ -106,6 +106,7 @@ private:
 
   // MatrixProducts.cpp
   mlir::LogicalResult lowerMma(tile::MmaOp op);
+  mlir::LogicalResult lowerDotPairs(tile::DotPairsOp op);
   mlir::LogicalResult multiplyByAtoms(tile::MmaOp op);
   mlir::LogicalResult multiplyByRegisters(tile::MmaOp op);
 

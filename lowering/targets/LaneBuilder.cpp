@@ -244,9 +244,9 @@ Value LaneBuilder::packWord(ArrayRef<Value> elements) {
 }
 
 void LaneBuilder::unpackWord(Value word, Type element, SmallVectorImpl<Value> &elements) {
-  const unsigned bits = element.getIntOrFloatBitWidth();
-  for (unsigned at = 0; at < 32; at += bits) {
-    Value part = bits == 32 ? word : trunc(at ? lshr(word, at) : word, getIntegerType(bits));
+  const unsigned bits = element.getIntOrFloatBitWidth(), all = elementType(word).getIntOrFloatBitWidth();
+  for (unsigned at = 0; at < all; at += bits) {
+    Value part = bits == all ? word : trunc(at ? lshr(word, at) : word, getIntegerType(bits));
     elements.push_back(elementType(part) == element ? part : bitcast(part, element));
   }
 }

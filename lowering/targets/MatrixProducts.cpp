@@ -112,6 +112,25 @@ LogicalResult KernelLowering::multiplyByAtoms(tile::MmaOp op) {
   return success();
 }
 
+LogicalResult KernelLowering::lowerDotPairs(tile::DotPairsOp op) {
+  const tile::Layout &operands = layoutOf(op.getA()), &sums = layoutOf(op.getTile());
+  std::map<Coordinate, int32_t> at = registersByPart(operands);
+  const Registers aIn = tiles[op.getA()], bIn = tiles[op.getB()];
+  Registers out = tiles[op.getAccumulator()];
+  for (int32_t r = 0, n = sums.numRegisters(); r < n; ++r) {
+    Coordinate first = sums.registerPart(r);
+    first.back() *= 2;
+    Coordinate second = first;
+    ++second.back();
+    auto word = [&](const Registers &in) { return b.packWord({in[at.at(first)], in[at.at(second)]}); };
+    out[r] = target.dotPairs(b, word(aIn), word(bIn), out[r]);
+    if (!out[r])
+      return op.emitOpError("multiplies pairs, which the target cannot");
+  }
+  tiles[op.getTile()] = std::move(out);
+  return success();
+}
+
 /// Contraction over registers: the layouts of the operands hold all of K in each lane that needs it.
 LogicalResult KernelLowering::multiplyByRegisters(tile::MmaOp op) {
   const tile::Layout &result = layoutOf(op.getTile());

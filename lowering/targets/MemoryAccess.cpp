@@ -214,18 +214,19 @@ LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
   const tile::Layout &layout = layoutOf(op.getTile());
   Access access = planAccess(view, op.getOffsets(), layout, elementOf(op.getTile()));
   int32_t width = accessWidth(access, op.getOffsets());
-  // SIMD lanes that hold 32-bit words of neighbours, or all the same one, load words.
+  // SIMD lanes that hold neighbours, or all the same ones, load them as one integer.
   const unsigned bits = std::max(8u, access.element.getIntOrFloatBitWidth());
-  const bool words = b.simd() && bits < 32 && layout.lanesHoldWords(int32_t(32 / bits)) &&
-                     alignedWidth(access, op.getOffsets(), int32_t(32 / bits)) == int32_t(32 / bits);
-  if (words) {
-    width = int32_t(32 / bits);
+  if (b.simd() && bits < 32)
+    width = alignedWidth(access, op.getOffsets(), int32_t(32 / bits));
+  const bool words = b.simd() && width > 1 && layout.lanesHoldWords(width);
+  if (words)
     access.contiguous = !layout.lanesAreReplicated();
-  }
+  else if (b.simd())
+    width = 1;
   Registers out;
   for (int32_t r = 0, n = layout.numRegisters(); r < n; r += width) {
     Address at = address(access, r, /*clamp=*/true);
-    Value loaded = words ? loadLanes(at, b.getI32Type(), 1, access.contiguous)
+    Value loaded = words ? loadLanes(at, b.getIntegerType(bits * unsigned(width)), 1, access.contiguous)
                          : loadLanes(at, access.element, width, access.contiguous);
     // A masked load has already left zeros.
     bool masked = access.contiguous && at.laneCondition;

@@ -64,6 +64,12 @@ public:
                                                         mlir::ArrayRef<mlir::Value> b,
                                                         mlir::ArrayRef<mlir::Value> c);
 
+  /// c + the products of the two bf16 in each 32-bit word of a and b; c is an f32 lane value. Null where the
+  /// target has no such instruction.
+  virtual mlir::Value dotPairs(LaneBuilder &builder, mlir::Value a, mlir::Value b, mlir::Value c) {
+    return {};
+  }
+
   /// Functions of f32 lane values, within 2 units in the last place for normal results.
   virtual mlir::Value exp2(LaneBuilder &builder, mlir::Value x) = 0;
   virtual mlir::Value log2(LaneBuilder &builder, mlir::Value x) = 0;

@@ -36,6 +36,26 @@ tile::Layout partialSums(const BlockShape &block, const std::vector<int32_t> &sh
   return tile::Layout(shape, bases, {mn.repeats()[0], mn.repeats()[1], k.repeats()[0]});
 }
 
+/// The layout of operands whose pairs along k are summed into |sums|: both of a pair are in one lane.
+tile::Layout pairsOf(const tile::Layout &sums) {
+  std::array<std::vector<tile::Coordinate>, tile::numHardware> bases;
+  bases[0].push_back({0, 0, 1});
+  for (unsigned h = 0; h < tile::numHardware; ++h)
+    for (tile::Coordinate basis : sums.bases(tile::Hardware(h))) {
+      basis[2] *= 2;
+      bases[h].push_back(basis);
+    }
+  return tile::Layout({sums.shape()[0], sums.shape()[1], 2 * sums.shape()[2]}, bases, sums.repeats());
+}
+
+/// True where an instruction adds the products of pairs of the operands' elements.
+bool multipliesPairs(tile::MmaOp op, const BlockShape &block) {
+  auto a = llvm::cast<RankedTensorType>(op.getA().getType()),
+       b = llvm::cast<RankedTensorType>(op.getB().getType());
+  return block.target && block.target->cpu.bf16Dot && a.getElementType().isBF16() &&
+         b.getElementType().isBF16() && !op.getScaleA() && a.getDimSize(1) % 2 == 0;
+}
+
 struct TileExpandContractionPass : impl::TileExpandContractionPassBase<TileExpandContractionPass> {
   void runOnOperation() override {
     FailureOr<BlockShape> block = BlockShape::of(getOperation());
@@ -71,23 +91,31 @@ struct TileExpandContractionPass : impl::TileExpandContractionPassBase<TileExpan
     auto a = llvm::cast<RankedTensorType>(op.getA().getType());
     auto b = llvm::cast<RankedTensorType>(op.getB().getType());
     auto acc = llvm::cast<RankedTensorType>(op.getType());
+    const bool pairs = multipliesPairs(op, block) && carryingLoop(op);
     std::vector<int32_t> shape = {int32_t(a.getDimSize(0)), int32_t(b.getDimSize(0)),
-                                  int32_t(a.getDimSize(1))};
+                                  int32_t(a.getDimSize(1)) / (pairs ? 2 : 1)};
     unsigned bits = std::max(a.getElementTypeBitWidth(), b.getElementTypeBitWidth());
     OpBuilder builder(op);
     Location loc = op.getLoc();
     auto sums = tile::withLayout(RankedTensorType::get({shape[0], shape[1], shape[2]}, builder.getF32Type()),
                                  partialSums(block, shape, bits));
 
-    Value a2 = operandInF32(builder, loc, op.getA(), op.getScaleA());
-    Value b2 = operandInF32(builder, loc, op.getB(), op.getScaleB());
-    Value a3 = tile::BroadcastOp::create(builder, loc, sums, a2, ArrayRef<int64_t>{0, 2});
-    Value b3 = tile::BroadcastOp::create(builder, loc, sums, b2, ArrayRef<int64_t>{1, 2});
+    RankedTensorType products = sums;
+    Value a2 = op.getA(), b2 = op.getB();
+    if (pairs) {
+      auto shaped = RankedTensorType::get({shape[0], shape[1], 2 * shape[2]}, a.getElementType());
+      products = tile::withLayout(shaped, pairsOf(*tile::getLayout(sums)));
+    } else {
+      a2 = operandInF32(builder, loc, a2, op.getScaleA());
+      b2 = operandInF32(builder, loc, b2, op.getScaleB());
+    }
+    Value a3 = tile::BroadcastOp::create(builder, loc, products, a2, ArrayRef<int64_t>{0, 2});
+    Value b3 = tile::BroadcastOp::create(builder, loc, products, b2, ArrayRef<int64_t>{1, 2});
 
     scf::ForOp loop = carryingLoop(op);
     if (!loop) {
-      Value products = arith::MulFOp::create(builder, loc, a3, b3);
-      Value sum = tile::ReduceOp::create(builder, loc, acc, tile::ReduceKind::Add, products, 2);
+      Value product = arith::MulFOp::create(builder, loc, a3, b3);
+      Value sum = tile::ReduceOp::create(builder, loc, acc, tile::ReduceKind::Add, product, 2);
       op.replaceAllUsesWith(arith::AddFOp::create(builder, loc, sum, op.getAccumulator()).getResult());
       op.erase();
       return;
@@ -101,7 +129,8 @@ struct TileExpandContractionPass : impl::TileExpandContractionPassBase<TileExpan
     BlockArgument carried = loop.getRegionIterArg(index);
     carried.setType(sums);
     builder.setInsertionPoint(op);
-    Value next = math::FmaOp::create(builder, loc, a3, b3, carried);
+    Value next = pairs ? tile::DotPairsOp::create(builder, loc, sums, a3, b3, carried).getResult()
+                       : math::FmaOp::create(builder, loc, a3, b3, carried).getResult();
     op.replaceAllUsesWith(next);
     op.erase();
     Value result = loop.getResult(index);

@@ -90,6 +90,8 @@ struct TileInferLayoutsPass : impl::TileInferLayoutsPassBase<TileInferLayoutsPas
           tie(index, scatter.getTile());
       } else if (auto mma = llvm::dyn_cast<tile::MmaOp>(op)) {
         tie(mma.getAccumulator(), mma.getTile());
+      } else if (auto pairs = llvm::dyn_cast<tile::DotPairsOp>(op)) {
+        tie(pairs.getAccumulator(), pairs.getTile());
       } else if (isElementwise(op)) {
         for (Value operand : op->getOperands())
           tie(operand, op->getResult(0));
@@ -117,7 +119,7 @@ struct TileInferLayoutsPass : impl::TileInferLayoutsPassBase<TileInferLayoutsPas
   static bool isElementwise(Operation *op) {
     return op->getNumResults() == 1 && isTile(op->getResult(0)) &&
            !llvm::isa<tile::SplatOp, tile::IotaOp, tile::BroadcastOp, tile::ReduceOp, tile::LoadOp,
-                      tile::RelayoutOp, scf::ForOp, scf::IfOp>(op);
+                      tile::RelayoutOp, tile::DotPairsOp, scf::ForOp, scf::IfOp>(op);
   }
 
   void noteMemory(ValueClass &c, Value value) {

@@ -76,6 +76,10 @@ public:
     return cpu::matrixMultiply(builder, atom, a, b, c);
   }
 
+  Value dotPairs(LaneBuilder &builder, Value a, Value b, Value c) override {
+    return cpu::dotPairs(builder, a, b, c);
+  }
+
   /// 2^x = 2^n * 2^f with n the nearest integer and |f| <= 1/2; 2^f by its Taylor polynomial of degree 7,
   /// whose error is below 1e-8. Results below 2^-126 become zero.
   Value exp2(LaneBuilder &b, Value x) override {

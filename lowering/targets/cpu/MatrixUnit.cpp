@@ -11,6 +11,14 @@ using namespace mlir;
 
 namespace quern::lowering::cpu {
 
+Value dotPairs(LaneBuilder &builder, Value a, Value b, Value c) {
+  auto pairs = [&](Value words) -> Value {
+    auto type = VectorType::get({2 * int64_t(builder.lanes())}, builder.getBF16Type());
+    return LLVM::BitcastOp::create(builder, builder.loc, type, words);
+  };
+  return builder.intrinsic("llvm.x86.avx512bf16.dpbf16ps.512", c.getType(), {c, pairs(a), pairs(b)});
+}
+
 SmallVector<Value> matrixMultiply(LaneBuilder &builder, const tile::MmaAtom &atom, ArrayRef<Value> a,
                                   ArrayRef<Value> b, ArrayRef<Value> c) {
   if (atom.a.type == ElementType::F32 && atom.k == 1)
@@ -18,12 +26,7 @@ SmallVector<Value> matrixMultiply(LaneBuilder &builder, const tile::MmaAtom &ato
                         builder.bitcast(b[0], builder.getF32Type()), c[0])};
   if (atom.a.type != ElementType::BF16 || atom.k != 2)
     return {};
-  auto pairs = [&](Value words) -> Value {
-    auto type = VectorType::get({2 * int64_t(builder.lanes())}, builder.getBF16Type());
-    return LLVM::BitcastOp::create(builder, builder.loc, type, words);
-  };
-  return {builder.intrinsic("llvm.x86.avx512bf16.dpbf16ps.512", c[0].getType(),
-                            {c[0], pairs(a[0]), pairs(b[0])})};
+  return {dotPairs(builder, a[0], b[0], c[0])};
 }
 
 } // namespace quern::lowering::cpu

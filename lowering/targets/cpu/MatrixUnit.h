@@ -6,6 +6,9 @@
 
 namespace quern::lowering::cpu {
 
+/// `TargetLowering::dotPairs` of the CPU.
+mlir::Value dotPairs(LaneBuilder &builder, mlir::Value a, mlir::Value b, mlir::Value c);
+
 /// `TargetLowering::matrixMultiply` of the CPU.
 mlir::SmallVector<mlir::Value> matrixMultiply(LaneBuilder &builder, const tile::MmaAtom &atom,
                                               mlir::ArrayRef<mlir::Value> a, mlir::ArrayRef<mlir::Value> b,

@@ -59,6 +59,7 @@ private:
     mlir::SmallVector<mlir::Value> offsets; ///< scalar i32, one for each view dimension
     mlir::SmallVector<mlir::Value> lanes;   ///< i32 lane value that lane and warp add; null for none
     mlir::SmallVector<bool> check;          ///< bounds of this dimension are not proven
+    mlir::SmallVector<bool> anyOutside;     ///< what a load gives outside of this dimension does not matter
     bool contiguous = false;                ///< SIMD lanes are neighbours in memory
     std::vector<tile::Coordinate> parts;    ///< register parts
   };

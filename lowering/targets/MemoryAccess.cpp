@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "lowering/targets/KernelLowering.h"
+#include "lowering/tile/DroppedElements.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Matchers.h"
@@ -86,8 +87,9 @@ static bool isInside(Value offset, int64_t extent, Value size) {
 
 KernelLowering::Access KernelLowering::planAccess(tile::ViewOp view, OperandRange offsets,
                                                   const tile::Layout &layout, Type element) {
-  Access access{view,  layout, storageType(element), unsigned(offsets.size()) - layout.rank(), {}, {}, {},
+  Access access{view,  layout, storageType(element), unsigned(offsets.size()) - layout.rank(), {}, {}, {}, {},
                 false, {}};
+  access.anyOutside.assign(offsets.size(), false);
   for (unsigned d = 0; d < offsets.size(); ++d) {
     access.offsets.push_back(scalars.lookup(offsets[d]));
     bool inTile = d >= access.lead;
@@ -129,10 +131,12 @@ KernelLowering::Address KernelLowering::address(const Access &access, int32_t re
     if (Value part = access.lanes[d]) {
       if (access.check[d]) {
         Value each = b.add(coordinate, part);
-        Value inside = b.icmp(LLVM::ICmpPredicate::ult, each, size);
+        Value inside = b.icmp(LLVM::ICmpPredicate::ult, each, size), before = at.laneCondition;
         at.laneCondition = both(b, at.laneCondition, inside);
         // Contiguous SIMD lanes use masked accesses instead of reading elsewhere.
         if (clamp && !(access.contiguous && isLast)) {
+          if (access.anyOutside[d])
+            at.laneCondition = before;
           each = b.select(inside, each, b.constantLike(each, int64_t(0)));
           Value term = b.mul(b.toI64(each), stride);
           lanes = lanes ? b.add(lanes, term) : term;
@@ -145,7 +149,8 @@ KernelLowering::Address KernelLowering::address(const Access &access, int32_t re
       }
     } else if (access.check[d]) {
       Value inside = b.icmp(LLVM::ICmpPredicate::ult, coordinate, size);
-      at.uniformCondition = both(b, at.uniformCondition, inside);
+      if (!access.anyOutside[d])
+        at.uniformCondition = both(b, at.uniformCondition, inside);
       if (clamp)
         coordinate = b.select(inside, coordinate, b.i32(0));
     }
@@ -213,6 +218,9 @@ LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
     return op.emitOpError("loads from a view that is not a `tile.view`");
   const tile::Layout &layout = layoutOf(op.getTile());
   Access access = planAccess(view, op.getOffsets(), layout, elementOf(op.getTile()));
+  for (unsigned d = access.lead; d < op.getOffsets().size(); ++d)
+    access.anyOutside[d] = access.check[d] && outsideIsDropped(op.getTile(), d - access.lead,
+                                                               op.getOffsets()[d], view.getSizes()[d]);
   int32_t width = accessWidth(access, op.getOffsets());
   // SIMD lanes that hold neighbours, or all the same ones, load them as one integer.
   const unsigned bits = std::max(8u, access.element.getIntOrFloatBitWidth());

@@ -77,21 +77,42 @@ LogicalResult KernelLowering::lower(Operation *op) {
       .Default([&](Operation *other) { return lowerElementwise(other); });
 }
 
-/// Block index -> start coordinates, the last dimension fastest.
+/// Block index -> start coordinates: the last dimension is the fastest, unless the schedule puts tiles along one
+/// of the last two into groups, in which that one is the fastest.
 void KernelLowering::lowerDomain(tile::DomainOp domain) {
-  Value rest = frame.block;
-  unsigned rank = domain.getExtents().size();
-  for (unsigned d = rank; d-- > 0;) {
-    Value step = scalars.lookup(domain.getSteps()[d]);
-    Value coordinate = rest;
-    if (d > 0) {
-      Value extent = scalars.lookup(domain.getExtents()[d]);
-      Value count = b.udiv(b.add(extent, b.sub(step, b.i32(1))), step);
-      coordinate = b.urem(rest, count);
-      rest = b.udiv(rest, count);
-    }
-    scalars[domain.getStarts()[d]] = b.mul(coordinate, step);
+  const unsigned rank = domain.getExtents().size();
+  SmallVector<Value> steps, counts, coordinates(rank);
+  for (unsigned d = 0; d < rank; ++d) {
+    steps.push_back(scalars.lookup(domain.getSteps()[d]));
+    Value extent = scalars.lookup(domain.getExtents()[d]);
+    counts.push_back(b.udiv(b.add(extent, b.sub(steps[d], b.i32(1))), steps[d]));
   }
+  Value rest = frame.block;
+  unsigned d = rank;
+  if (const int32_t size = block.schedule.rasterGroup; size > 1 && rank >= 2) {
+    const bool rows = block.schedule.rasterAxis == tile::RasterAxis::M;
+    const unsigned along = rank - (rows ? 2 : 1), across = rank - (rows ? 1 : 2);
+    Value plane = rest;
+    if (rank > 2) {
+      Value tiles = b.mul(counts[along], counts[across]);
+      plane = b.urem(rest, tiles);
+      rest = b.udiv(rest, tiles);
+    }
+    Value whole = b.mul(counts[across], b.i32(size));
+    Value first = b.mul(b.udiv(plane, whole), b.i32(size)), within = b.urem(plane, whole);
+    Value left = b.sub(counts[along], first); // the last group may be smaller
+    Value height = b.select(b.icmp(LLVM::ICmpPredicate::ult, left, b.i32(size)), left, b.i32(size));
+    coordinates[along] = b.add(first, b.urem(within, height));
+    coordinates[across] = b.udiv(within, height);
+    d = rank - 2;
+  }
+  while (d-- > 0) {
+    coordinates[d] = d > 0 ? b.urem(rest, counts[d]) : rest;
+    if (d > 0)
+      rest = b.udiv(rest, counts[d]);
+  }
+  for (unsigned i = 0; i < rank; ++i)
+    scalars[domain.getStarts()[i]] = b.mul(coordinates[i], steps[i]);
 }
 
 Registers KernelLowering::flatten(Value value) {

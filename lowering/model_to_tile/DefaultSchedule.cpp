@@ -23,6 +23,13 @@ struct Problem {
     return it == parameters.end() ? std::string() : std::get<std::string>(it->second);
   }
   bool flag(const char *name) const { return integer(name) != 0; }
+
+  /// The CPU adds the products of pairs of bf16 to an f32 in one instruction.
+  bool multipliesPairs() const {
+    const TargetInfo *info =
+        findTarget(target.vendor, std::string_view(target.name).substr(target.vendor.size() + 1));
+    return info && info->cpu.bf16Dot;
+  }
 };
 
 /// The largest power of two that divides |n|, at most |limit|.
@@ -59,14 +66,6 @@ int32_t elementColumns(const Problem &p, int64_t n) {
   return whole >= threads ? int32_t(whole) : int32_t(std::bit_ceil(uint64_t(std::min(n, limit))));
 }
 
-/// K of one step of a contraction over lanes: a few elements for each lane, a divisor of the scale block.
-int32_t contractionStep(const Problem &p, int64_t k) {
-  if (p.target.simd)
-    return p.target.lanes;
-  int32_t step = powerDividing(k, p.flag("SCALES") ? 128 : 4 * p.target.lanes);
-  return std::max(step, std::min<int32_t>(p.target.lanes, 32));
-}
-
 /// The type that a linear multiplies in, where the atoms table has it: that of both operands, after weights
 /// in fp8 were dequantised.
 std::optional<ElementType> productType(const Problem &p) {
@@ -81,6 +80,31 @@ std::optional<ElementType> productType(const Problem &p) {
     if (x == name)
       return type;
   return std::nullopt;
+}
+
+/// K of one step of a contraction over lanes: an element for each SIMD lane, a pair where products of pairs
+/// are one instruction; a few elements for each lane of a GPU, a divisor of the scale block.
+int32_t contractionStep(const Problem &p, int64_t k) {
+  if (p.target.simd)
+    return p.multipliesPairs() && productType(p) == ElementType::BF16 ? 2 * p.target.lanes : p.target.lanes;
+  int32_t step = powerDividing(k, p.flag("SCALES") ? 128 : 4 * p.target.lanes);
+  return std::max(step, std::min<int32_t>(p.target.lanes, 32));
+}
+
+/// The linear of a CPU: BM x BN partial sums and the BM + BN vectors that a step reads fill 32 vector
+/// registers. A group of columns whose weights stay in the L2 cache goes through all rows before the next
+/// one.
+void chooseVectorLinear(const Problem &p, tile::Schedule &schedule) {
+  constexpr int64_t cachedBytes = 512 << 10;
+  const bool few = p.target.lanes < 16; // 16 vector registers
+  const int32_t size = few ? 3 : 5;
+  schedule.tile = {p.flag("EXPERTS") ? 1 : size, size, contractionStep(p, p.integer("K"))};
+  if (p.flag("EXPERTS"))
+    return;
+  const int64_t weightBytes = p.text("W") == "f32" ? 4 : p.flag("SCALES") ? 1 : 2;
+  const int64_t columns = cachedBytes / std::max<int64_t>(1, p.integer("K") * weightBytes * size);
+  schedule.rasterAxis = tile::RasterAxis::N;
+  schedule.rasterGroup = int32_t(std::clamp<int64_t>(columns, 1, 64));
 }
 
 /// An atom that a warp issues on its registers, the fastest; of equally fast ones that with the fewest rows,
@@ -122,9 +146,12 @@ tile::Schedule defaultSchedule(const std::string &kernel,
                        std::max(128 / int32_t(elementBits(atom->a.type) / 8), atom->k)};
       return schedule;
     }
+    if (target.simd) {
+      chooseVectorLinear(p, schedule);
+      return schedule;
+    }
     // Partial sums stay in registers: BM * BN of them for each vector of K.
-    int32_t bm = p.flag("EXPERTS") ? 1 : 4, bn = target.simd ? 4 : 8;
-    schedule.tile = {bm, bn, contractionStep(p, p.integer("K"))};
+    schedule.tile = {p.flag("EXPERTS") ? 1 : 4, 8, contractionStep(p, p.integer("K"))};
     return schedule;
   }
   if (kernel == "head_linear") {

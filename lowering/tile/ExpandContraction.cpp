@@ -53,7 +53,7 @@ bool multipliesPairs(tile::MmaOp op, const BlockShape &block) {
   auto a = llvm::cast<RankedTensorType>(op.getA().getType()),
        b = llvm::cast<RankedTensorType>(op.getB().getType());
   return block.target && block.target->cpu.bf16Dot && a.getElementType().isBF16() &&
-         b.getElementType().isBF16() && !op.getScaleA() && a.getDimSize(1) % 2 == 0;
+         b.getElementType().isBF16() && !op.getScaleA() && a.getDimSize(1) % (2 * block.lanes) == 0;
 }
 
 struct TileExpandContractionPass : impl::TileExpandContractionPassBase<TileExpandContractionPass> {

@@ -89,6 +89,21 @@ TEST_P(VectorGemmTest, ScaledWeights) {
   check(harness, {.rows = 2, .n = 20, .k = 200, .bias = true, .w = "f8E4M3FN"}, 6, *atom, {2, 16, 128});
 }
 
+/// Groups of tiles that do not divide the grid: every tile is computed once, whatever the order.
+TEST_P(VectorGemmTest, RasterCoversTheGrid) {
+  H harness(GetParam());
+  LinearProblem problem({.rows = 23, .n = 50, .k = 64, .y = "f32"}, 10);
+  auto request = [&](const std::string &raster) {
+    return lowering::KernelRequest{"linear", problem.parameters(),
+                                   *tile::Schedule::parse("linear{tile=3x4x32" + raster + "}")};
+  };
+  HostTensor plain = problem.run(harness, request(""));
+  expectClose(plain, problem.reference(), "plain");
+  for (const char *raster : {" raster=m2", " raster=m3", " raster=m8", " raster=m100", " raster=n1",
+                             " raster=n5", " raster=n13", " raster=n64"})
+    expectEqual(problem.run(harness, request(raster)), plain, raster);
+}
+
 TEST_P(VectorGemmTest, RowsAreIndependent) {
   H harness(GetParam());
   for (auto [element, type] : {std::pair{"bf16", ElementType::BF16}, {"f32", ElementType::F32}}) {

@@ -162,6 +162,26 @@ tile.kernel @mma_c3(%f: f32) {
 
 // -----
 
+tile.kernel @dot_pairs_c1(%f: f32) {
+  %a = tile.splat %f : f32 -> tensor<4x8xf32>
+  %c = tile.splat %f : f32 -> tensor<4x8xf32>
+  // expected-error @below {{needs an accumulator of half the operands along the last dimension, got 'tensor<4x8xf32>'}}
+  %d = tile.dot_pairs %a, %a, %c : tensor<4x8xf32> -> tensor<4x8xf32>
+  tile.return
+}
+
+// -----
+
+tile.kernel @dot_pairs_c1_odd(%f: f32) {
+  %a = tile.splat %f : f32 -> tensor<4x7xf32>
+  %c = tile.splat %f : f32 -> tensor<4x3xf32>
+  // expected-error @below {{needs pairs along the last dimension, got 'tensor<4x7xf32>'}}
+  %d = tile.dot_pairs %a, %a, %c : tensor<4x7xf32> -> tensor<4x3xf32>
+  tile.return
+}
+
+// -----
+
 tile.kernel @relayout_c1(%f: f32) {
   %t = tile.splat %f : f32 -> tensor<4xf32>
   // expected-error @below {{turns 'tensor<4xf32>' into 'tensor<4xi32>'}}

@@ -72,3 +72,26 @@ tile.kernel @outer(%f: f32) attributes {
   %c = tile.mma %a, %b, %acc : tensor<2x8xf32>, tensor<4x8xf32> -> tensor<2x4xf32>
   tile.return
 }
+
+// A CPU with products of pairs: the operands keep their type, both of a pair lie in one lane.
+// CHECK-LABEL: tile.kernel @pairs
+tile.kernel @pairs(%x: !tile.ptr<bf16>, %y: !tile.ptr<f32>, %n: i32, %f: f32) attributes {
+    schedule = "k{}", machine = {lanes = 16 : i32, simd, target = "cpu:x86-64-v4+avx512bf16"}} {
+  %zero = arith.constant 0 : i32
+  %step = arith.constant 32 : i32
+  %init = tile.splat %f : f32 -> tensor<2x3xf32>
+  %v = tile.view %x[%n, %n] : !tile.ptr<bf16> -> !tile.view<2, bf16>
+  %w = tile.view %y[%n, %n] : !tile.ptr<f32> -> !tile.view<2, f32>
+  // CHECK: scf.for {{.*}} iter_args(%[[CARRIED:.*]] = %{{.*}}) -> (tensor<2x3x16xf32,
+  %sum = scf.for %k = %zero to %n step %step iter_args(%acc = %init) -> (tensor<2x3xf32>) : i32 {
+    %a = tile.load %v[%zero, %k] : !tile.view<2, bf16> -> tensor<2x32xbf16>
+    %b = tile.load %v[%zero, %k] : !tile.view<2, bf16> -> tensor<3x32xbf16>
+    // CHECK: %[[A:.*]] = tile.broadcast %{{.*}} dims [0, 2] : {{.*}} -> tensor<2x3x32xbf16, #tile.layout<register = {{\[\[}}0, 0, 1], [1, 0, 0{{\]\]}}, lane = {{\[\[}}0, 0, 2], [0, 0, 4], [0, 0, 8], [0, 0, 16{{\]\]}}
+    // CHECK: %[[B:.*]] = tile.broadcast %{{.*}} dims [1, 2]
+    // CHECK: tile.dot_pairs %[[A]], %[[B]], %[[CARRIED]] : tensor<2x3x32xbf16, {{.*}} -> tensor<2x3x16xf32,
+    %next = tile.mma %a, %b, %acc : tensor<2x32xbf16>, tensor<3x32xbf16> -> tensor<2x3xf32>
+    scf.yield %next : tensor<2x3xf32>
+  }
+  tile.store %sum, %w[%zero, %zero] : tensor<2x3xf32>, !tile.view<2, f32>
+  tile.return
+}

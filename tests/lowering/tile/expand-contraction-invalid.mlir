@@ -7,8 +7,8 @@ tile.kernel @no_schedule() attributes {machine = {lanes = 4 : i32}} {
 
 // -----
 
-// expected-error @below {{has a schedule that cannot be read: unknown field `stages`}}
-tile.kernel @bad_schedule() attributes {schedule = "k{stages=3}", machine = {lanes = 4 : i32}} {
+// expected-error @below {{has a schedule that cannot be read: unknown field `depth`}}
+tile.kernel @bad_schedule() attributes {schedule = "k{depth=3}", machine = {lanes = 4 : i32}} {
   tile.return
 }
 

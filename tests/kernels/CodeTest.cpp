@@ -128,7 +128,7 @@ TEST_P(CodeTest, DefaultSchedules) {
   const TargetInfo &info =
       *findTarget(target.vendor, std::string_view(target.name).substr(target.vendor.size() + 1));
   std::vector<lowering::KernelRequest> requests = kernelsOf(demoModel, target);
-  for (auto &more : {kernelsOf(largerModel, target), headAttentionKernels(target)})
+  for (auto &more : {kernelsOf(largerModel, target), headAttentionKernels(target), otherKernels(target)})
     requests.insert(requests.end(), more.begin(), more.end());
   std::vector<lowering::CompiledKernel> kernels;
   for (const lowering::KernelRequest &request : requests) {

@@ -214,4 +214,25 @@ std::vector<KernelRequest> headAttentionKernels(const lowering::CodeTarget &targ
   return requests;
 }
 
+std::vector<KernelRequest> otherKernels(const lowering::CodeTarget &target) {
+  std::vector<KernelRequest> requests;
+  auto add = [&](const char *kernel, Parameters parameters) {
+    tile::Schedule schedule = lowering::defaultSchedule(kernel, parameters, target);
+    requests.push_back({kernel, std::move(parameters), std::move(schedule)});
+  };
+  add("layer_norm", {{"H", 1},
+                     {"N", 4096},
+                     {"XS", 4096},
+                     {"HS", 4096},
+                     {"eps", 1e-5},
+                     {"inv_n", 1.0 / 4096},
+                     {"X", "bf16"},
+                     {"W", "bf16"},
+                     {"B", "bf16"},
+                     {"WEIGHT", 1},
+                     {"BIAS", 1}});
+  add("sample", {{"N", 129280}, {"XS", 129280}});
+  return requests;
+}
+
 } // namespace quern::test

@@ -21,6 +21,8 @@ extern const LatentModel demoModel, largerModel;
 /// heads of 128 (window and softcap too), which neither model has.
 std::vector<lowering::KernelRequest> kernelsOf(const LatentModel &model, const lowering::CodeTarget &target);
 std::vector<lowering::KernelRequest> headAttentionKernels(const lowering::CodeTarget &target);
+/// Those of operators that neither model has: a norm with mean and bias, and sampling.
+std::vector<lowering::KernelRequest> otherKernels(const lowering::CodeTarget &target);
 
 } // namespace quern::test
 

@@ -10,41 +10,44 @@
 // Grammar. Fields stand in the order of the list below; one at its default is not printed; an unknown one, or
 // one given twice, is an error. Spaces separate fields.
 //
+// clang-format off
 //   schedule := kernel "{" [field {" " field}] "}"
-//   tile=SIZES              block tile, one size per name in the kernel's `tile` list; for products M x N x K
+//   tile=SIZES              block tile, one size per name in the kernel's `tile` list; for products MxNxK
 //   mma=NAME                matrix atom; absent: ordinary multiply-adds
-//   warps=N | warps=MxN[xK] warps of a math group; as a grid: over the rows, the columns and (K) slices of
-//   the
+//   warps=N | warps=MxN[xK] warps of a math group; as a grid: over the rows, the columns and (K) slices of the
 //                           reduction dimension of the tile, in units of the atom's issuer. Powers of two
 //   groups=1..3             math groups, each with the whole grid of warps
 //   strategy=inline         every warp copies and computes: one ring, one barrier a step
 //           |roles          some warps only copy, the others only compute
 //           |phasesN        two halves of the block run N memory/math clusters, offset by one
 //           |interleave     one warp a scheduler, copies between matrix instructions
-//   contraction=dot|outer   where no atom is used: the contraction runs over lanes (few rows) or registers
+//   contraction=dot|outer   where no atom is used: the contraction runs over lanes or over registers
 //   stages=1..16            depth of the rings; absent: as many as fit
 //   mma_in_flight=0..2      groups of matrix instructions left running across steps
 //   frag_prefetch=0..2      steps of k whose fragments are read ahead
 //   accum_stages=1|2        accumulators in flight
 //   pair=rows|cols|seesaw   the dimension of the output that groups divide; seesaw: crossed operands
-//   copy.X=tensor           how operand X arrives: by descriptor | asynchronously per lane | by the load unit
-//         |async|direct     straight into shared memory | through registers | it stays in registers and never
-//         |staged|register  passes shared memory. Absent: the first of these that target and operand allow
+//   copy.X=tensor           how operand X arrives: by descriptor
+//         |async|direct     asynchronously per lane | by the load unit straight into shared memory
+//         |staged|register  through registers | it stays in registers and never passes shared memory
+//                           Absent: the first of these that target and operand allow
 //   cluster=MxN             blocks that share copies, along the rows and the columns of the output
 //   swap=on                 operands exchanged, result transposed: the weights become the rows
 //   transpose_scores=on     attention: the transposed score tile
 //   split=N:REDUCTION       slices of the reduction dimension; last_block | cluster | separate adds them up
 //   persist=static|dynamic  one block a unit that loops over tiles: dealt in order | taken when free
-//   raster=AN               order of the tiles: N tiles along axis A (m or n), which is the faster one, a
-//   group dies=NxC                blocks are dealt to N dies in chunks of C neighbours order=longest|stream_k
-//   of the work, if not linear: longest first | equal shares of the steps of all tiles |
+//   raster=AN               order of the tiles: groups of N tiles along axis A (m or n), the faster one inside
+//   dies=NxC                blocks are dealt to N dies in chunks of C neighbours
+//   order=longest|stream_k  of the work, if not linear: longest first | equal shares of the steps of all tiles
 //        |grouped           groups whose sizes are read on the device
-//   epilogue=C:PATH[:D]     C columns at a time, stored direct | through shared memory | by tensor copy; D
-//   deep unroll=N                steps of k in one loop body regs=P:M                registers of a lane of
-//   copying and of computing warps occupancy=N             blocks (warps a scheduler where registers bound
-//   it) to leave registers for rescale=N               attention: rescale only when the maximum grew by more
-//   than N; 0 is each time hint.X=stream|keep      operand X: read once | read again soon deterministic=off
-//   sums may be added in the order of arrival
+//   epilogue=C:PATH[:D]     C columns at a time, stored direct | shared (through it) | tensor (copy); D deep
+//   unroll=N                steps of k in one loop body
+//   regs=P:M                registers of a lane of copying and of computing warps
+//   occupancy=N             blocks (warps a scheduler where registers bound it) to leave registers for
+//   rescale=N               attention: rescale only when the maximum grew by more than N; 0 is each time
+//   hint.X=stream|keep      operand X: read once | read again soon
+//   deterministic=off       sums may be added in the order of arrival
+// clang-format on
 //
 // A Schedule says nothing about legality: see `Legality.h`. What a strategy does not use, it ignores.
 //

@@ -20,6 +20,16 @@ TensorMemory &AsyncMatrix::memory(const BlockContext &block) {
   return memory;
 }
 
+void AsyncMatrix::checkEnd(ThreadContext *thread) {
+  auto it = tensor.find(thread->block->clusterRank);
+  if (it == tensor.end())
+    return;
+  for (uint32_t owner : it->second.owner)
+    if (owner != 0)
+      thread->block->run->failAt(thread, it->second.allocatedAt[(owner - 1) / TensorMemory::unit],
+                                 Fault::Asynchronous, "the block ends without giving back its tensor memory");
+}
+
 void accumulateRow(const double *a, const double *b, uint32_t n, uint32_t k, double *sum) {
   for (uint32_t i = 0; i < k; ++i) {
     double value = a[i];

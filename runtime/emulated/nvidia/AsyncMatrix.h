@@ -59,6 +59,8 @@ struct TensorMemory {
 class AsyncMatrix {
 public:
   void reset(BlockRun &run);
+  /// The last thread of its block ends: tensor memory must have been given back (9.7.16.7.1).
+  void checkEnd(ThreadContext *thread);
 
   struct Warp {
     uint32_t committed = 0;

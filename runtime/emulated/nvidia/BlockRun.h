@@ -192,8 +192,9 @@ public:
     return sharedStride * contexts.size() + ((block.clusterRank * 512 + column) * 4 + quarter) * shadowCell;
   }
   static constexpr uint32_t shadowCell = 16;
-  /// As `signal`, by an operation of |agent| that has come to |clock|.
-  void signalAfter(uint64_t key, uint32_t site, uint32_t agent, uint32_t clock);
+  /// As `signal` with one arrival, by an operation of |agent| that has come to |clock| and knows |row|.
+  void signalAfter(uint64_t key, uint32_t site, uint32_t agent, uint32_t clock,
+                   const std::vector<uint32_t> &row);
   /// Waits for `resume`; others run.
   void standStill(ThreadContext *thread, uint32_t site) { block(thread, Waiting::Warp, site, 0); }
   void resume(uint32_t thread) { wake(thread); }

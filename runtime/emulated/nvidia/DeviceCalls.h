@@ -29,6 +29,7 @@ std::span<const DeviceCall> arithmeticCalls();
 std::span<const DeviceCall> mbarrierCalls();
 std::span<const DeviceCall> bulkCalls();        ///< DeviceCallsBulk.cpp
 std::span<const DeviceCall> asyncMatrixCalls(); ///< DeviceCallsAsyncMatrix.cpp
+std::span<const DeviceCall> tensorCoreCalls();  ///< DeviceCallsTensorCore.cpp
 
 /// Operations of `quernShuffle` and `quernVote`; numbers are shared with the translator.
 enum class ShuffleMode : uint32_t { Up, Down, Butterfly, Index };

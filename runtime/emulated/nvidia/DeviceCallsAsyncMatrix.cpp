@@ -294,6 +294,13 @@ static void quernRegisterInFlight(ThreadContext *thread, uint32_t site) {
       "wait is missing");
 }
 
+/// A function ends: nothing may still write to its registers.
+static void quernAsyncLeave(ThreadContext *thread, uint32_t site, const uint8_t *states, uint32_t count) {
+  for (uint32_t i = 0; i < count; ++i)
+    if (states[i] == RegisterInFlight)
+      quernRegisterInFlight(thread, site);
+}
+
 } // extern "C"
 
 std::span<const DeviceCall> asyncMatrixCalls() {
@@ -302,8 +309,8 @@ std::span<const DeviceCall> asyncMatrixCalls() {
     #name, reinterpret_cast<void *>(&name)                                                                   \
   }
   static const DeviceCall calls[] = {QUERN_CALL(quernWarpgroupMultiply), QUERN_CALL(quernWarpgroupCommit),
-                                     QUERN_CALL(quernWarpgroupWait), QUERN_CALL(quernWarpgroupFence),
-                                     QUERN_CALL(quernRegisterInFlight)};
+                                     QUERN_CALL(quernWarpgroupWait),     QUERN_CALL(quernWarpgroupFence),
+                                     QUERN_CALL(quernRegisterInFlight),  QUERN_CALL(quernAsyncLeave)};
 #undef QUERN_CALL
   return calls;
 }

@@ -25,10 +25,14 @@ public:
     reach(image.kernel);
     for (size_t i = 0; i < image.functions.size(); ++i)
       visit(*image.functions[i]);
-    // Dynamic shared memory begins where the declared variables end (CUDA: one array of unsized extent).
-    image.staticSharedBytes = alignUp(image.staticSharedBytes, 16);
+    // Dynamic shared memory begins where the declared variables end, at the next place that is aligned enough
+    // (CUDA: one array of unsized extent).
+    uint64_t align = 16;
     for (const Variable *variable : dynamicShared)
-      image.sharedOffset[variable] = alignUp(image.staticSharedBytes, variable->align);
+      align = std::max<uint64_t>(align, variable->align);
+    image.staticSharedBytes = alignUp(image.staticSharedBytes, align);
+    for (const Variable *variable : dynamicShared)
+      image.sharedOffset[variable] = image.staticSharedBytes;
     uint64_t largest = 0;
     for (const auto &[function, bytes] : image.frameBytes)
       largest = std::max(largest, bytes);

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "runtime/emulated/nvidia/AsyncMatrix.h"
 #include "runtime/emulated/nvidia/BlockRun.h"
 
 namespace quern::runtime::emulated::nvidia {
@@ -207,9 +208,15 @@ void BlockRun::signal(uint64_t key, uint32_t site, uint32_t bytes, uint32_t arri
   checkPhase(key, mbarrier, site);
 }
 
-void BlockRun::signalAfter(uint64_t key, uint32_t site, uint32_t agent, uint32_t clock) {
-  if (auto it = mbarriers.find(key); it != mbarriers.end() && agent != Mbarrier::none)
-    shadow.learn(it->second.arrived, agent, clock);
+void BlockRun::signalAfter(uint64_t key, uint32_t site, uint32_t agent, uint32_t clock,
+                           const std::vector<uint32_t> &row) {
+  if (auto it = mbarriers.find(key); it != mbarriers.end() && agent != Mbarrier::none) {
+    std::vector<uint32_t> &arrived = it->second.arrived;
+    arrived.resize(std::max(arrived.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i)
+      arrived[i] = std::max(arrived[i], row[i]);
+    shadow.learn(arrived, agent, clock);
+  }
   signal(key, site, 0, 1);
 }
 
@@ -251,6 +258,8 @@ bool BlockRun::letTimePass() {
 /// The thread ends: what it has started must not need its memory any more.
 void BlockRun::checkLeftovers(ThreadContext *thread) {
   waitForAllCopies(thread);
+  if (matrices && live[thread->block->clusterRank] == 1 && launch.options->sanitize)
+    matrices->checkEnd(thread);
   if (asynchronous.empty() && mbarriers.empty())
     return;
   if (const AsyncOperation *operation = asynchronous.oldest(thread->linear);

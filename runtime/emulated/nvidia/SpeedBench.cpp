@@ -8,6 +8,7 @@
 
 #include "runtime/emulated/EmulatedDevice.h"
 #include "runtime/emulated/nvidia/GemmProgram.h"
+#include "runtime/emulated/nvidia/WarpgroupGemmProgram.h"
 
 #include <benchmark/benchmark.h>
 
@@ -142,6 +143,57 @@ void gemm(benchmark::State &state) {
                          benchmark::Counter::kIsRate);
 }
 BENCHMARK(gemm)
+    ->ArgNames({"sanitize", "workers"})
+    ->ArgsProduct({{0, 1}, {1, 2}})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
+/// The same by tensor maps, a ring of mbarriers and wgmma.
+void warpgroupGemm(benchmark::State &state) {
+  constexpr uint32_t size = 512, tile = 128, depth = 64;
+  RunOptions options;
+  options.sanitize = state.range(0) != 0;
+  options.workers = static_cast<uint32_t>(state.range(1));
+  auto device = openEmulated("nvidia:sm_90a", options);
+  std::string text = test::warpgroupGemm();
+  auto module = (*device)->load(std::as_bytes(std::span(text)));
+  auto kernel = (*module)->kernel("gemm");
+  auto memory = (*device)->allocate(8 * size * size);
+  if (!kernel.ok() || !memory.ok() || !(*device)->fill(**memory, 0, 8 * size * size, 1).ok())
+    return state.SkipWithError("no kernel or no memory");
+  auto map = [&](uint64_t offset, uint32_t rows) {
+    TensorMap map;
+    map.element = TensorMap::Element::BF16;
+    map.rank = 2;
+    map.address = (*memory)->address() + offset;
+    map.extents = {size, size};
+    map.strides = {2 * size};
+    map.box = {depth, rows};
+    map.swizzle = TensorMap::Swizzle::Span128;
+    return *(*device)->encodeTensorMap(map);
+  };
+  EncodedTensorMap a = map(0, tile), b = map(2 * size * size, tile / 2);
+  const Argument arguments[] = {{ArgumentKind::TensorMap, reinterpret_cast<uint64_t>(&a)},
+                                {ArgumentKind::TensorMap, reinterpret_cast<uint64_t>(&b)},
+                                {ArgumentKind::Pointer, (*memory)->address() + 4 * size * size},
+                                {ArgumentKind::I32, size},
+                                {ArgumentKind::I32, size / depth},
+                                {ArgumentKind::I32, size / tile / 2}};
+  LaunchShape shape;
+  shape.blocks = size / tile * (size / tile);
+  shape.threads = 384;
+  shape.sharedBytes = 3 * 2 * tile * depth * 2;
+  for (auto _ : state) {
+    Status launched = (*device)->launch(**kernel, shape, arguments);
+    Status done = (*device)->synchronize();
+    if (!launched.ok() || !done.ok())
+      return state.SkipWithError(done.ok() ? "launch refused" : done.message().c_str());
+  }
+  state.counters["multiply-adds/s"] =
+      benchmark::Counter(static_cast<double>(size) * size * size * static_cast<double>(state.iterations()),
+                         benchmark::Counter::kIsRate);
+}
+BENCHMARK(warpgroupGemm)
     ->ArgNames({"sanitize", "workers"})
     ->ArgsProduct({{0, 1}, {1, 2}})
     ->Unit(benchmark::kMillisecond)

@@ -191,6 +191,10 @@ void FunctionTranslator::flushCounts() {
 
 void FunctionTranslator::returnFromFunction() {
   flushCounts();
+  // The places of the registers go away.
+  if (asyncCount)
+    callOut("quernAsyncLeave", builder.getVoidTy(),
+            {thread, site(), asyncStates, builder.getInt32(asyncCount)});
   if (image.frameBytes.at(&source) != 0)
     builder.CreateStore(frameBase, at(thread, offsetof(ThreadContext, localTop)));
   builder.CreateRetVoid();

@@ -296,7 +296,6 @@ TEST(ScaledConversions, NaNsAndExtremeScales) {
 TEST(StochasticConversions, ToHalves) {
   std::mt19937 random(8);
   Words a(64), b(64);
-  const Format half{"f16", 5, 10, 15, 0x7bff, false}, brain{"bf16", 8, 7, 127, 0x7f7f, false};
   for (unsigned i = 0; i < 64; ++i) {
     a[i] = bits(std::ldexp(float(int32_t(random())), int(random() % 44) - 58));
     b[i] = random();

@@ -295,6 +295,33 @@ TEST(Bulk, FaultsOfLoads) {
       "E-EMULATED-RACE", "an asynchronous operation writes");
 }
 
+TEST(Bulk, HugeBoxesAreRefused) {
+  // 2^35 rows: none of them is looked at.
+  Gpu gpu("nvidia:sm_90a");
+  auto memory = gpu.buffer(pattern(4096));
+  auto out = gpu.blank<uint8_t>(1024);
+  TensorMap map;
+  map.address = memory->address();
+  map.rank = 5;
+  map.extents = {256, 256, 256, 256, 256};
+  map.strides = {256, 256, 256, 256};
+  map.box = {16, 256, 256, 256, 256};
+  auto encoded = gpu.device->encodeTensorMap(map);
+  ASSERT_TRUE(encoded.ok());
+  LaunchShape shape;
+  shape.threads = 64;
+  EXPECT_EQ(gpu.run(loadKernel(5, 1024), shape,
+                    {{ArgumentKind::TensorMap, reinterpret_cast<uint64_t>(&*encoded)},
+                     pointerTo(*out),
+                     i32(0),
+                     i32(0),
+                     i32(0),
+                     i32(0),
+                     i32(0)})
+                .id(),
+            "E-EMULATED-OUT-OF-BOUNDS");
+}
+
 TEST(Bulk, MemoryIsCheckedToTheByte) {
   Gpu gpu("nvidia:sm_90a");
   auto memory = gpu.buffer(pattern(208 * 24));

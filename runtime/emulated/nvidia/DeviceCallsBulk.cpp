@@ -107,6 +107,7 @@ struct Issue {
     if (form.rank) {
       TensorMap map = readMap(operands.from);
       TensorBox box(map, operands.coordinates);
+      sharedSize(box, operands.to);
       uint64_t begin, end;
       box.range(begin, end);
       globalRange(begin, end - begin, false);
@@ -121,6 +122,12 @@ struct Issue {
     toBlocks(bytes, bulkAlign, [from, bytes](std::byte *to, uint64_t) {
       std::memcpy(to, reinterpret_cast<const std::byte *>(from), bytes);
     });
+  }
+
+  /// A box that no shared memory holds is refused before its rows are looked at.
+  void sharedSize(const TensorBox &box, uint64_t address) const {
+    if (box.bytes() > thread->block->sharedBytes)
+      fail(Fault::OutOfBounds, address, box.bytes(), "shared");
   }
 
   void bulkSize() const {
@@ -220,6 +227,7 @@ struct Issue {
     }
     TensorMap map = readMap(operands.to);
     TensorBox box(map, operands.coordinates);
+    sharedSize(box, operands.from);
     uint64_t begin, end;
     box.range(begin, end);
     globalRange(begin, end - begin, true);

@@ -215,6 +215,9 @@ Memory &access(ThreadContext *thread, uint32_t site, TensorForm::Shape shape, ui
   bool isHalf = shape != TensorForm::L32x32b && row == window + 16;
   if (row != window && !isHalf)
     run.failAt(thread, site, Fault::BadOperand, "a warp may access only its own 32 lanes of tensor memory");
+  if (split >= Memory::columns)
+    run.failAt(thread, site, Fault::BadOperand,
+               "the second half of the access begins outside of tensor memory");
   Place last = placeOf(shape, 31, count - 1, split);
   uint32_t columns = last.column + 1;
   checkColumns(thread, site, *thread->block, address, columns);
@@ -295,7 +298,7 @@ static void quernTensorCopy(ThreadContext *thread, uint32_t site, uint64_t form,
   auto shape = static_cast<TensorForm::CopyShape>(what.shape);
   MatrixOperand from;
   from.type = MatrixType::U8;
-  if (!from.readTensorCore(descriptor))
+  if (!from.readTensorCore(descriptor) || address >> 16)
     run.failAt(thread, site, Fault::NotModelled, "");
   for (uint32_t i = 0; i < (what.pair ? 2u : 1u); ++i) {
     BlockContext *block = i == 0 ? thread->block : &peerOf(thread, site);

@@ -203,7 +203,9 @@ void BlockRun::signal(uint64_t key, uint32_t site, uint32_t bytes, uint32_t arri
   Mbarrier &mbarrier = it->second;
   if (mbarrier.inFlight)
     --mbarrier.inFlight;
-  mbarrier.outstanding -= static_cast<int32_t>(bytes);
+  // Far out of range it stays there: the end of the block reports it.
+  constexpr int64_t least = -2 * int64_t(Mbarrier::maxCount);
+  mbarrier.outstanding = static_cast<int32_t>(std::max(mbarrier.outstanding - int64_t(bytes), least));
   mbarrier.pending -= std::min(arrivals, mbarrier.pending);
   checkPhase(key, mbarrier, site);
 }

@@ -103,6 +103,8 @@ const char *TensorProduct::read(const TensorForm &from, const TensorOperands &op
   aAddress = static_cast<uint32_t>(operands.a);
   scaleA = static_cast<uint32_t>(operands.scaleA);
   scaleB = static_cast<uint32_t>(operands.scaleB);
+  // Only whole lanes from the first one on.
+  modelled &= ((dAddress | (form.aInTensor ? aAddress : 0) | scaleA | scaleB) >> 16) == 0;
   for (int i = 0; i < 8; ++i)
     disabled[i] = static_cast<uint32_t>(operands.disabled[i]);
   return nullptr;

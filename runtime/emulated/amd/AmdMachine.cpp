@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cstring>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 namespace quern::runtime::emulated::amd {
@@ -234,6 +235,7 @@ void AmdProgram::startWave(Wave &wave, const LaunchShape &shape, const LaunchMem
   // Thread index, packed in v0 (x in bits 9:0); y and z are 0.
   for (unsigned lane = 0; lane < threads; ++lane)
     wave.row(0)[lane] = firstThread + lane;
+  wave.registers.markWritten(0, wave.initialExec);
   // Kernels that preload arguments begin with code for firmware that does not; it is skipped.
   uint64_t entry = kernel.entry + (kernel.preloadDwords ? 256 : 0);
   wave.pc = uint32_t(loaded->code.indexByDword[(entry - loaded->object.textAddress) / 4]);
@@ -252,11 +254,15 @@ Status reported(const Finding &finding) {
   } kinds[] = {
       {"out-of-bounds", "E-EMULATED-OUT-OF-BOUNDS", "an access lies outside of every allocation"},
       {"misaligned", "E-EMULATED-MISALIGNED", "an access is not aligned to its size"},
-      {"race", "E-EMULATED-RACE", "two waves access the same local memory without an order"},
-      {"uninitialised", "E-EMULATED-UNINITIALISED", "local memory is read before anything has written it"},
+      {"race", "E-EMULATED-RACE", "two waves access the same memory without an order"},
+      {"uninitialised", "E-EMULATED-UNINITIALISED",
+       "memory or a register is read before anything has written it"},
       {"missing-wait", "E-EMULATED-MISSING-WAIT", "a register is used before the wait of its load"},
       {"deadlock", "E-EMULATED-DEADLOCK", "no wave of a block can go on"},
       {"divergence", "E-EMULATED-DIVERGENCE", "a barrier is not reached by all threads of the block"},
+      {"operand", "E-EMULATED-OPERAND", "an operand is not what the instruction needs"},
+      {"hazard", "E-EMULATED-HAZARD", "a register is used too soon after a matrix instruction"},
+      {"nan", "E-EMULATED-NAN", "a number becomes a NaN of eight bits"},
       {"trap", "E-EMULATED-TRAP", "the kernel has trapped"},
       {"endless", "E-EMULATED-STEP-LIMIT", "a wave does not end within the step limit"},
   };
@@ -289,6 +295,9 @@ Status AmdProgram::run(const LaunchShape &shape, std::span<const Argument> argum
   launch.options = &options;
   launch.kernel = kernel.name;
   launch.asynchronous = asyncOrder(options);
+  std::optional<GlobalShadow> globalShadow;
+  if (options.sanitize && !loaded->code.hasGlobalAtomics)
+    launch.globalShadow = &globalShadow.emplace(memory);
   launch.loadsAreAtomic = loaded->code.comparesAndSwapsLocal;
   launch.extra = {
       {launch.imageBase, loaded->object.imageBytes},

@@ -100,6 +100,20 @@ bool Block::touchLocal(Wave &wave, unsigned lane, uint32_t address, unsigned siz
   return true;
 }
 
+bool Block::touchGlobal(Wave &wave, unsigned lane, uint64_t address, unsigned size, bool writes) {
+  GlobalShadow::Conflict conflict;
+  if (!launch.globalShadow ||
+      !launch.globalShadow->touch(
+          address, size, {index, wave.number, wave.barrierSignals, wave.barrierWaits, writes}, conflict))
+    return true;
+  wave.fault("race",
+             std::string(writes ? "writes" : "reads") + " global byte " + std::to_string(conflict.address) +
+                 " that wave " + std::to_string(conflict.wave) + " of block " +
+                 std::to_string(conflict.block) + " wrote, without an order between the two",
+             lane);
+  return false;
+}
+
 void Block::signalBarrier(Wave &wave) {
   ++wave.barrierSignals;
   if (shadow.empty())
@@ -163,7 +177,8 @@ bool Block::step(Wave &wave) {
     const Instruction &in = code[wave.pc];
     wave.current = wave.pc;
     wave.pc = in.next;
-    if (sanitize && wave.hasOutstanding() && wave.touchesOutstanding(in)) [[unlikely]]
+    if (sanitize && ((wave.hasOutstanding() && wave.touchesOutstanding(in)) ||
+                     !wave.registers.check(wave, in))) [[unlikely]]
       break;
     ++wave.instructions;
     if (in.unit == Unit::Vector || in.unit == Unit::Local || in.unit == Unit::Memory)
@@ -172,6 +187,8 @@ bool Block::step(Wave &wave) {
       runIndexed(wave, in);
     else
       in.handler(wave, in);
+    if (sanitize)
+      wave.registers.record(wave, in);
     if (wave.instructions >= limit && wave.signal == Signal::None)
       wave.signal = Signal::Pause;
   }

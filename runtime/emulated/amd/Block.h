@@ -9,6 +9,7 @@
 #define QUERN_RUNTIME_EMULATED_AMD_BLOCK_H
 
 #include "runtime/emulated/Machine.h"
+#include "runtime/emulated/amd/GlobalShadow.h"
 #include "runtime/emulated/amd/Instruction.h"
 #include "runtime/emulated/amd/Target.h"
 
@@ -42,6 +43,7 @@ struct LaunchContext {
   /// first load cannot be told from a plain one.
   bool loadsAreAtomic = false;
   AsyncOrder asynchronous = AsyncOrder::Latest; ///< never BySeed
+  GlobalShadow *globalShadow = nullptr;         ///< null: races in global memory are not looked for
   std::vector<ExtraRange> extra;
   std::string kernel;
 };
@@ -71,6 +73,8 @@ public:
 
   /// True if all bytes lie in local memory; else reports.
   bool checkLocal(Wave &wave, unsigned lane, uint64_t address, unsigned size);
+  /// Looks for races of an access to global memory; false after a finding.
+  bool touchGlobal(Wave &wave, unsigned lane, uint64_t address, unsigned size, bool writes);
   /// Records the access in the shadow; reports a race.
   bool touchLocal(Wave &wave, unsigned lane, uint32_t address, unsigned size, LocalAccess kind);
 

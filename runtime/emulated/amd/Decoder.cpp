@@ -115,6 +115,7 @@ Expected<DecodedCode> decode(const TargetFacts &target, std::span<const uint8_t>
       for (const Operand &op : part->operands)
         if (op.kind == OperandKind::Vector)
           result.vectorRows = std::max(result.vectorRows, unsigned(op.index) + op.dwords);
+    result.hasGlobalAtomics |= in.text.find("_atomic_") != std::string::npos && !in.text.starts_with("ds_");
     result.comparesAndSwapsLocal |= in.text.starts_with("ds_cmpst");
     in.address = address + offset;
     result.indexByDword[offset / 4] = int32_t(result.instructions.size());

@@ -21,6 +21,7 @@ namespace quern::runtime::emulated::amd {
 struct DecodedCode {
   std::vector<Instruction> instructions;
   bool comparesAndSwapsLocal = false; ///< there is a ds_cmpst: loads may be the atomic loads of its loop
+  bool hasGlobalAtomics = false;      ///< its blocks may be ordered by them
   unsigned vectorRows = 1;            ///< rows of the vector file that the instructions name
   std::vector<int32_t> indexByDword;  ///< per dword of the section: the instruction that starts there, or -1
 };

@@ -222,7 +222,8 @@ TEST(TransposingLoads, OfLocalMemoryReadColumns) {
 
 TEST(TransposingLoads, OfLocalMemoryNeedAlignmentAndAllLanes) {
   auto body = [](const std::string &address, const std::string &exec) {
-    return "v_mov_b32 v3, 0\nv_lshlrev_b32 v5, 3, v0\nds_write_b64 v5, v[2:3]\ns_waitcnt lgkmcnt(0)\n" +
+    return "v_mov_b32 v2, 0\nv_mov_b32 v3, 0\nv_lshlrev_b32 v5, 3, v0\nds_write_b64 v5, v[2:3]\ns_waitcnt "
+           "lgkmcnt(0)\n" +
            address + exec + "ds_read_b64_tr_b16 v[8:9], v5\n";
   };
   kernel("gfx950", body("v_add_u32 v5, 4, v5\n", ""), 1024)

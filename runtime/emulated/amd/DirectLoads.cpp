@@ -40,7 +40,7 @@ void loadToLocal(Wave &wave, const Instruction &in) {
     if (inside) {
       bool local;
       const uint8_t *from = resolve(wave, lane, addresses.address[lane], inside, AccessKind::Read, local);
-      if (!from)
+      if (!from || !wave.block.touchGlobal(wave, lane, addresses.address[lane], inside, false))
         return;
       std::memcpy(words, from, inside);
     }

@@ -52,10 +52,10 @@ void load(Wave &wave, const Instruction &in) {
     if (bytes == 0)
       continue; // out of the descriptor's range: zero
     uint64_t address = addresses.address[lane];
-    bool local;
+    bool local = false;
     const uint8_t *from = global ? reinterpret_cast<const uint8_t *>(address)
                                  : resolve(wave, lane, address, bytes, AccessKind::Read, local);
-    if (!from)
+    if (!from || ((global || !local) && !wave.block.touchGlobal(wave, lane, address, bytes, false)))
       return;
     u32 words[4] = {};
     std::memcpy(words, from, bytes);
@@ -66,6 +66,20 @@ void load(Wave &wave, const Instruction &in) {
     wave.globalLoadBytes += bytes;
   }
   wave.issue(std::move(operation));
+}
+
+/// Looks for races of a store. Waves may all write what is there already: that is recorded but no race.
+bool mayWrite(Wave &wave, unsigned lane, uint64_t address, const uint8_t *old, const u32 *words,
+              unsigned bytes) {
+  GlobalShadow *shadow = wave.block.launch.globalShadow;
+  if (!shadow)
+    return true;
+  if (std::memcmp(old, words, bytes) != 0)
+    return wave.block.touchGlobal(wave, lane, address, bytes, true);
+  GlobalShadow::Conflict ignored;
+  shadow->touch(address, bytes, {wave.block.index, wave.number, wave.barrierSignals, wave.barrierWaits, true},
+                ignored);
+  return true;
 }
 
 void store(Wave &wave, const Instruction &in) {
@@ -86,7 +100,7 @@ void store(Wave &wave, const Instruction &in) {
     if (bytes == 0)
       continue;
     uint64_t address = addresses.address[lane];
-    bool local;
+    bool local = false;
     uint8_t *to = global ? reinterpret_cast<uint8_t *>(address)
                          : resolve(wave, lane, address, bytes, AccessKind::Write, local);
     if (!to)
@@ -96,6 +110,8 @@ void store(Wave &wave, const Instruction &in) {
       words[i] = wave.row(data.index + i)[lane];
     if (shape.d16High)
       words[0] >>= 16;
+    if ((global || !local) && !mayWrite(wave, lane, address, to, words, bytes))
+      return;
     std::memcpy(to, words, bytes);
     wave.globalStoreBytes += bytes;
   }

@@ -63,6 +63,11 @@ struct Instruction {
   bool sdwa = false, clamp = false, readsDestination = false, returns = false, d16High = false,
        indexed = false, offsetEnabled = false, secondDwordPairs = false;
   bool preservesHigh = false;
+  uint8_t matrixPasses = 0; ///< MFMA: passes of 4 clocks until its result may be read
+  bool fullMatrix = false;  ///< MFMA of f32 or f64
+  bool waveMatrix = false;  ///< WMMA
+  bool relativeRegisters = false, writesLane = false;   ///< v_movrel; v_writelane
+  uint8_t waitStates = 1;                               ///< s_nop N: N + 1
   uint8_t outputScale = 0;                              ///< omod: 1 *2, 2 *4, 3 /2
   uint8_t destinationSelect = 6, destinationUnused = 0; ///< SDWA; unused: 0 pad, 1 sign-extend, 2 preserve
   uint8_t destinationHigh = 0;

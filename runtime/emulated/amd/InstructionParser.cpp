@@ -408,6 +408,18 @@ bool startsWithAny(string_view s, std::initializer_list<string_view> prefixes) {
   return false;
 }
 
+/// Passes of an MFMA, by the opcode tables of the CDNA manuals: f32, f64, instructions of several blocks and
+/// all of gfx90a take 16, 8 or 2 (32, 16 or 4 rows; 4 for f64 of 4), the others half. f8f6f4 at its fastest.
+uint8_t matrixPasses(const TargetFacts &target, const std::string &mnemonic) {
+  if (mnemonic.find("_4x4x") != std::string::npos)
+    return mnemonic.find("v_mfma_f64") == 0 ? 4 : 2;
+  bool large = mnemonic.find("_32x32x") != std::string::npos;
+  bool wide =
+      mnemonic.find("xf32") == std::string::npos && (mnemonic.ends_with("f32") || mnemonic.ends_with("f64"));
+  bool slow = target.generation == Generation::Gfx90a || wide || mnemonic.find("b_") != std::string::npos;
+  return uint8_t((large ? 8 : 4) * (slow ? 2 : 1));
+}
+
 /// Both halves of a dual-issue instruction read their sources before either writes.
 void dualIssue(Wave &wave, const Instruction &in);
 
@@ -432,6 +444,16 @@ Instruction parseSingle(const TargetFacts &target, string_view text, int64_t imm
   in.destinations = entry->destinations;
   in.preservesHigh = entry->preservesHigh;
   in.immediate = entry->immediate;
+  in.waveMatrix = mnemonic.starts_with("v_wmma");
+  in.relativeRegisters = mnemonic.starts_with("v_movrel");
+  in.writesLane = mnemonic == "v_writelane_b32";
+  if (mnemonic == "s_nop")
+    in.waitStates = uint8_t(1 + integer(rest).value_or(0));
+  if (mnemonic.starts_with("v_mfma")) {
+    in.matrixPasses = matrixPasses(target, mnemonic);
+    in.fullMatrix = mnemonic.find("xf32") == std::string::npos &&
+                    (mnemonic.ends_with("f32") || mnemonic.ends_with("f64"));
+  }
   if (mnemonic == "s_waitcnt") {
     parseWaitcnt(rest, in);
     in.handler = entry->handler;

@@ -4,8 +4,8 @@
 // TestMatrices.h.
 //
 //===----------------------------------------------------------------------===//
-#include "runtime/emulated/amd/TestMatrices.h"
 #include "runtime/emulated/amd/TestKernels.h"
+#include "runtime/emulated/amd/TestMatrices.h"
 
 #include <gtest/gtest.h>
 

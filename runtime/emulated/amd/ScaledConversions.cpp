@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/emulated/amd/HandlerTable.h"
 #include "runtime/emulated/amd/MatrixTypes.h"
+#include "runtime/emulated/amd/NanReport.h"
 #include "runtime/emulated/amd/VectorAlu.h"
 
 namespace quern::runtime::emulated::amd {
@@ -136,7 +137,9 @@ void narrow(Wave &wave, const Instruction &in) {
     if (random)
       rounding.random = random[lane];
     for (unsigned i = 0; i < shape.elements; ++i) {
-      uint64_t code = toSmall(element(lane, i) / scales[lane], formatOf(shape.narrow), rounding);
+      double value = element(lane, i) / scales[lane];
+      uint64_t code = toSmall(value, formatOf(shape.narrow), rounding);
+      reportNan(wave, lane, value, uint32_t(code), formatOf(shape.narrow));
       unsigned at = i * bits;
       out[at / 32 * wave.width + lane] |= u32(code << at % 32);
       if (at % 32 + bits > 32)

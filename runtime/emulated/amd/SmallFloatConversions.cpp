@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/emulated/amd/HandlerTable.h"
+#include "runtime/emulated/amd/NanReport.h"
 #include "runtime/emulated/amd/VectorAlu.h"
 
 namespace quern::runtime::emulated::amd {
@@ -63,7 +64,10 @@ template <bool Bf8> void packFloats(Wave &wave, const Instruction &in) {
   const SmallFormat &format = formatOf(wave, Bf8);
   for (unsigned lane = 0; lane < wave.width; ++lane) {
     SmallRounding rounding{.saturate = wave.mode.saturate16};
-    u32 pair = toSmall(pa[lane], format, rounding) | u32(toSmall(pb[lane], format, rounding)) << 8;
+    u32 low = toSmall(pa[lane], format, rounding), high = toSmall(pb[lane], format, rounding),
+        pair = low | high << 8;
+    reportNan(wave, lane, pa[lane], low, format);
+    reportNan(wave, lane, pb[lane], high, format);
     merged[lane] = (row[lane] & ~(0xffffu << shift)) | pair << shift;
   }
   writeRow(wave, in.operands[0], 0, merged, activeLanes(wave, in));
@@ -80,6 +84,7 @@ template <bool Bf8> void roundStochastically(Wave &wave, const Instruction &in) 
   for (unsigned lane = 0; lane < wave.width; ++lane) {
     u32 code =
         toSmall(pa[lane], format, {.saturate = wave.mode.saturate16, .stochastic = true, .random = pb[lane]});
+    reportNan(wave, lane, pa[lane], code, format);
     merged[lane] = (row[lane] & ~(0xffu << shift)) | code << shift;
   }
   writeRow(wave, in.operands[0], 0, merged, activeLanes(wave, in));

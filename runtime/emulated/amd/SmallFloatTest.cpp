@@ -141,7 +141,7 @@ TEST_P(SmallFloats, EncodesToTheNearestCode) {
   auto outs = runSnippet(GetParam(),
                          "v_cvt_pk_fp8_f32 v30, v10, v11\nv_cvt_pk_fp8_f32 v31, v10, v11 "
                          "op_sel:[0,0,1]\nv_cvt_pk_bf8_f32 v32, v10, v11\n",
-                         {a, b}, 3);
+                         {a, b}, 3, false);
   for (size_t i = 0; i < a.size(); ++i) {
     uint32_t fp8 = encoded(real(a[i]), false, fnuz()) | encoded(real(b[i]), false, fnuz()) << 8;
     uint32_t bf8 = encoded(real(a[i]), true, fnuz()) | encoded(real(b[i]), true, fnuz()) << 8;

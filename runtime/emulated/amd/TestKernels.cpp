@@ -231,7 +231,7 @@ std::vector<float> KernelRun::floats(size_t index) const {
 
 std::vector<std::vector<uint32_t>> runSnippet(const std::string &target, const std::string &snippet,
                                               const std::vector<std::vector<uint32_t>> &inputs,
-                                              unsigned outputs) {
+                                              unsigned outputs, bool sanitize) {
   bool wave32 = isWave32(target), gfx12 = target.starts_with("gfx12");
   unsigned width = wave32 ? 32 : 64;
   size_t count = inputs.empty() ? width : inputs[0].size();
@@ -273,6 +273,7 @@ std::vector<std::vector<uint32_t>> runSnippet(const std::string &target, const s
   packed.resize(std::max<size_t>(packed.size(), 1));
   KernelRun run(target, assemble(target, kernelAssembly(target, body, 2, 1024)));
   run.buffer(packed).buffer(std::vector<uint32_t>(padded * outputs, 0xdeadbeef));
+  run.options.sanitize = sanitize;
   run.expectSuccess(uint32_t(padded / width), width);
   std::vector<std::vector<uint32_t>> result;
   for (unsigned k = 0; k < outputs; ++k)

@@ -82,10 +82,10 @@ private:
 
 /// Runs |snippet| for every element: input i stands in v<10+i>, the results are read from v<30+k>. Whole
 /// waves; the snippet may use v40 and up, s20 and up, vcc. EXEC is restored afterwards. One result vector per
-/// output.
+/// output. |sanitize|: with the checks.
 std::vector<std::vector<uint32_t>> runSnippet(const std::string &target, const std::string &snippet,
                                               const std::vector<std::vector<uint32_t>> &inputs,
-                                              unsigned outputs = 1);
+                                              unsigned outputs = 1, bool sanitize = true);
 
 inline bool isWave32(const std::string &target) {
   return target.starts_with("gfx11") || target.starts_with("gfx12");

@@ -19,7 +19,8 @@ namespace quern::runtime::emulated::amd {
 static constexpr unsigned kSlackRows = 16;
 
 Wave::Wave(Block &block, const TargetFacts &target, unsigned number, unsigned rows)
-    : block(block), target(target), width(target.waveSize), number(number), rows(rows),
+    : block(block), target(target), width(target.waveSize), number(number),
+      registers(block.launch.options->sanitize ? rows : 0), rows(rows),
       vectors(size_t(std::max<unsigned>(rows, scalar::Count) + kSlackRows) * target.waveSize, 0xCBCBCBCBu) {
   std::fill(std::begin(scalars), std::begin(scalars) + scalar::Ttmp0, 0xCBCBCBCBu);
   masksFor = 1;

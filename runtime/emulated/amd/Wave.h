@@ -11,6 +11,7 @@
 #include "runtime/emulated/Machine.h"
 #include "runtime/emulated/amd/Instruction.h"
 #include "runtime/emulated/amd/Numeric.h"
+#include "runtime/emulated/amd/RegisterChecks.h"
 #include "runtime/emulated/amd/Target.h"
 
 #include <bitset>
@@ -73,6 +74,7 @@ public:
   uint32_t scalars[scalar::Count] = {};
   uint64_t scratchBase = 0; ///< host address of this wave's private memory
   uint32_t scratchBytesPerLane = 0;
+  RegisterChecks registers;
   uint32_t barrierSignals = 0, barrierWaits = 0; ///< barrier phases that this wave has signalled, and passed
 
   // --- registers

@@ -29,6 +29,9 @@ from tiny_families import FAMILIES, SEEDS
 LENGTHS = [1, 7, 33, 70]
 GREEDY = {"llama": 256, "deepseek_v3": 256}
 SHORT, TRIES = 32, 64
+# Cases whose first prompt had a row that bf16 sent to another expert on our side: searched again with this seed and
+# margin.
+AGAIN = {("deepseek_v3", 33): (1106, 0.08)}
 SHARDS = {"qwen3_moe": 2, "deepseek_v2_group": 3}
 
 
@@ -419,6 +422,9 @@ def makeFamily(name, folder):
     rng = torch.Generator().manual_seed(SEEDS[name])
     for length in LENGTHS:
         prompt = pick(golden, length, rng)
+        if (name, length) in AGAIN:
+            seed, margin = AGAIN[name, length]
+            prompt = search(golden.model, golden.margins, cfg, length, torch.Generator().manual_seed(seed), margin, 0.15)[0]
         golden.add(f"t{length}", prompt, GREEDY.get(name, SHORT) if length == 33 else SHORT)
     golden.write(folder, "make_tiny.py")
     golden.report(name)

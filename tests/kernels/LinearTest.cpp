@@ -39,7 +39,8 @@ TEST_P(LinearTest, BlockScales) {
   // The last block of K is short.
   for (int k : {192, 320, 200, 96})
     for (const char *w : {"f8E4M3FN", "f8E4M3FNUZ"})
-      check(harness, {.rows = 5, .n = 130, .k = k, .bias = true, .x = w, .w = w, .y = "f32", .xPadding = k % 64}, 6);
+      check(harness,
+            {.rows = 5, .n = 130, .k = k, .bias = true, .x = w, .w = w, .y = "f32", .xPadding = k % 64}, 6);
 }
 
 TEST_P(LinearTest, Experts) {
@@ -48,7 +49,8 @@ TEST_P(LinearTest, Experts) {
   check(harness, {.rows = 8, .n = 136, .k = 128, .x = "f8E4M3FN", .w = "f8E4M3FN", .experts = 4, .share = 4},
         8);
   check(harness, {.rows = 6, .n = 24, .k = 256, .w = "f8E4M3FN", .y = "f32", .experts = 3}, 9);
-  check(harness, {.rows = 6, .n = 24, .k = 192, .x = "f8E4M3FN", .w = "f8E4M3FN", .y = "f32", .experts = 3}, 9);
+  check(harness, {.rows = 6, .n = 24, .k = 192, .x = "f8E4M3FN", .w = "f8E4M3FN", .y = "f32", .experts = 3},
+        9);
 }
 
 TEST_P(LinearTest, EqualBitsUnderAllSchedules) {

@@ -151,15 +151,17 @@ private:
                           {"BIAS", int64_t(0)},
                           {"SCALES", int64_t(0)},
                           {"QUANTIZED", int64_t(0)},
-                          {"EXPERTS", int64_t(0)}};
+                          {"EXPERTS", int64_t(0)},
+                          {"GROUPED", int64_t(0)}};
     QUERN_ASSIGN_OR_RETURN(lowering::CompiledKernel compiled, lowering::compileKernel(request, target));
     QUERN_ASSIGN_OR_RETURN(std::unique_ptr<Module> module,
                            device->load(std::as_bytes(std::span(compiled.code))));
     QUERN_ASSIGN_OR_RETURN(Kernel *const kernel, module->kernel(compiled.symbol));
     auto pointer = [](const Buffer *b) { return Argument{ArgumentKind::Pointer, b ? b->address() : 0}; };
     std::vector<Argument> arguments = {
-        pointer(dx.get()), pointer(nullptr), pointer(dw.get()), pointer(nullptr),
-        pointer(nullptr),  pointer(nullptr), pointer(dy.get()), {ArgumentKind::I32, uint64_t(m())}};
+        pointer(dx.get()), pointer(nullptr),  pointer(dw.get()),
+        pointer(nullptr),  pointer(nullptr),  pointer(nullptr),
+        pointer(nullptr),  pointer(dy.get()), {ArgumentKind::I32, uint64_t(m())}};
     LaunchShape shape;
     for (const lowering::GridDimension &d : compiled.grid)
       shape.blocks *= uint32_t(((d.argument >= 0 ? m() : d.extent) + d.step - 1) / d.step);

@@ -6,8 +6,12 @@
 // EXPERTS: w is a stack [E, N, K] and row m uses the matrix indices[m] (a block has one row then, BM = 1). Row m of
 // y comes from row m / SHARE of x: SHARE is the number of experts of a token for the first product, 1 elsewhere.
 //
-// Parameters: N, K, E, SHARE, XS and YS (row strides of x and y in elements), X, W, B, Y (elements), BIAS, SCALES,
-// QUANTIZED, EXPERTS.
+// GROUPED: the same for many rows: they are sorted by matrix and filled up to whole groups of ROUND rows of one
+// matrix each, as kernels/route_groups leaves them. rows is the length of `indices`, row m of the arrangement is row
+// indices[m] of y (-1: none), and rows of group g use the matrix groups[g] (-1: none).
+//
+// Parameters: N, K, E, SHARE, ROUND (GROUPED), XS and YS (row strides of x and y in elements), X, W, B, Y (elements), BIAS, SCALES,
+// QUANTIZED, EXPERTS, GROUPED.
 
 !x = tensor<?x?x!tile.elem<"X">, #tile.dims<BM, BK>>
 !w = tensor<?x?x!tile.elem<"W">, #tile.dims<BN, BK>>
@@ -19,11 +23,14 @@
 !ws = tensor<?xf32, #tile.dims<BN>>
 !wi = tensor<?xi32, #tile.dims<BN>>
 !xi = tensor<?xi32, #tile.dims<BM>>
+!xb = tensor<?xi1, #tile.dims<BM>>
 !b = tensor<?x!tile.elem<"B">, #tile.dims<BN>>
+!xp = tensor<?x?xi32, #tile.dims<BM, BK>>
+!yp = tensor<?x?xi32, #tile.dims<BM, BN>>
 
 tile.kernel @linear(%x: !tile.ptr<!tile.elem<"X">>, %x_scales: !tile.ptr<f32>, %w: !tile.ptr<!tile.elem<"W">>,
                     %w_scales: !tile.ptr<f32>, %bias: !tile.ptr<!tile.elem<"B">>, %indices: !tile.ptr<i32>,
-                    %y: !tile.ptr<!tile.elem<"Y">>, %rows: i32) attributes {tile_names = ["BM", "BN", "BK"]} {
+                    %groups: !tile.ptr<i32>, %y: !tile.ptr<!tile.elem<"Y">>, %rows: i32) attributes {tile_names = ["BM", "BN", "BK"]} {
   %bm = tile.param "BM" : i32
   %bn = tile.param "BN" : i32
   %bk = tile.param "BK" : i32
@@ -51,7 +58,20 @@ tile.kernel @linear(%x: !tile.ptr<!tile.elem<"X">>, %x_scales: !tile.ptr<f32>, %
     %token = arith.divui %m0, %share : i32
     tile.yield %chosen, %tokens, %token : i32, i32, i32
   } else {
-    tile.yield %zero, %rows, %m0 : i32, i32, i32
+    %group = tile.static_if "GROUPED" -> i32 {
+      %round = tile.param "ROUND" : i32
+      tile.require %bm divides %round
+      %rp = arith.addi %rows, %round : i32
+      %rm = arith.subi %rp, %one : i32
+      %count = arith.divui %rm, %round : i32
+      %gv = tile.view %groups[%count] : !tile.ptr<i32> -> !tile.view<1, i32>
+      %g = arith.divui %m0, %round : i32
+      %of_group = tile.load_scalar %gv[%g] : !tile.view<1, i32> -> i32
+      tile.yield %of_group : i32
+    } else {
+      tile.yield %zero : i32
+    }
+    tile.yield %group, %rows, %m0 : i32, i32, i32
   }
   %xv = tile.view %x[%x_rows, %k] strides [%xs, %one] : !tile.ptr<!tile.elem<"X">> -> !tile.view<2, !tile.elem<"X">>
   %xsv = tile.view %x_scales[%x_rows, %kb] : !tile.ptr<f32> -> !tile.view<2, f32>
@@ -60,9 +80,43 @@ tile.kernel @linear(%x: !tile.ptr<!tile.elem<"X">>, %x_scales: !tile.ptr<f32>, %
   %bv = tile.view %bias[%n] : !tile.ptr<!tile.elem<"B">> -> !tile.view<1, !tile.elem<"B">>
   %yv = tile.view %y[%rows, %n] strides [%ys, %one] : !tile.ptr<!tile.elem<"Y">> -> !tile.view<2, !tile.elem<"Y">>
 
+  // Rows of x and of y, and k, of which a group without a matrix has none.
+  %k_end, %x_row, %y_row = tile.static_if "GROUPED" -> i32, !xi, !xi {
+    %iv = tile.view %indices[%rows] : !tile.ptr<i32> -> !tile.view<1, i32>
+    %loaded = tile.load %iv[%m0] : !tile.view<1, i32> -> !xi
+    // What is read behind the last place is 0, which is a row.
+    %m = tile.iota 0 : !xi
+    %m0_t = tile.splat %m0 : i32 -> !xi
+    %at = arith.addi %m, %m0_t : !xi
+    %rows_t = tile.splat %rows : i32 -> !xi
+    %is_place = arith.cmpi slt, %at, %rows_t : !xi
+    %none = arith.constant -1 : i32
+    %none_t = tile.splat %none : i32 -> !xi
+    %place = arith.select %is_place, %loaded, %none_t : !xb, !xi
+    %share_t = tile.splat %share : i32 -> !xi
+    %source = arith.divsi %place, %share_t : !xi
+    %unused = arith.cmpi slt, %e, %zero : i32
+    %end = arith.select %unused, %zero, %k : i32
+    tile.yield %end, %source, %place : i32, !xi, !xi
+  } else {
+    %rows_of_x = tile.iota 0 : !xi
+    %xm_t = tile.splat %xm : i32 -> !xi
+    %row = arith.addi %rows_of_x, %xm_t : !xi
+    tile.yield %k, %row, %row : i32, !xi, !xi
+  }
   %init = tile.splat %zero_f : f32 -> !acc
-  %sum = scf.for %k0 = %zero to %k step %bk iter_args(%acc = %init) -> (!acc) : i32 {
-    %xt = tile.load %xv[%xm, %k0] : !tile.view<2, !tile.elem<"X">> -> !x
+  %sum = scf.for %k0 = %zero to %k_end step %bk iter_args(%acc = %init) -> (!acc) : i32 {
+    %xt = tile.static_if "GROUPED" -> !x {
+      %columns = tile.iota 1 : !xp
+      %k0_t = tile.splat %k0 : i32 -> !xp
+      %column = arith.addi %columns, %k0_t : !xp
+      %row_b = tile.broadcast %x_row dims [0] : !xi -> !xp
+      %gathered = tile.gather %xv[%row_b, %column] : !tile.view<2, !tile.elem<"X">>, !xp, !xp -> !x
+      tile.yield %gathered : !x
+    } else {
+      %loaded = tile.load %xv[%xm, %k0] : !tile.view<2, !tile.elem<"X">> -> !x
+      tile.yield %loaded : !x
+    }
     %wt = tile.load %wv[%e, %n0, %k0] : !tile.view<3, !tile.elem<"W">> -> !w
     %next = tile.static_if "SCALES" -> !acc {
       // A step has one scale for each row.
@@ -75,9 +129,6 @@ tile.kernel @linear(%x: !tile.ptr<!tile.elem<"X">>, %x_scales: !tile.ptr<f32>, %
       %row_block = arith.divui %row, %block_t : !wi
       %ws = tile.gather %wsv[%e, %row_block, %k_block] : !tile.view<3, f32>, i32, !wi, i32 -> !ws
       %stepped = tile.static_if "QUANTIZED" -> !acc {
-        %rows_of_x = tile.iota 0 : !xi
-        %xm_t = tile.splat %xm : i32 -> !xi
-        %x_row = arith.addi %rows_of_x, %xm_t : !xi
         %xscale = tile.gather %xsv[%x_row, %k_block] : !tile.view<2, f32>, !xi, i32 -> !xs
         %step = tile.mma %xt, %wt, %acc scales %xscale, %ws : !xs, !ws : !x, !w -> !acc
         tile.yield %step : !acc
@@ -106,6 +157,14 @@ tile.kernel @linear(%x: !tile.ptr<!tile.elem<"X">>, %x_scales: !tile.ptr<f32>, %
     tile.yield %sum : !acc
   }
   %out = tile.convert %biased : !acc -> !y
-  tile.store %out, %yv[%m0, %n0] : !y, !tile.view<2, !tile.elem<"Y">>
+  tile.static_if "GROUPED" {
+    %columns = tile.iota 1 : !yp
+    %n0_t = tile.splat %n0 : i32 -> !yp
+    %column = arith.addi %columns, %n0_t : !yp
+    %row_b = tile.broadcast %y_row dims [0] : !xi -> !yp
+    tile.scatter %out, %yv[%row_b, %column] : !y, !tile.view<2, !tile.elem<"Y">>, !yp, !yp
+  } else {
+    tile.store %out, %yv[%m0, %n0] : !y, !tile.view<2, !tile.elem<"Y">>
+  }
   tile.return
 }

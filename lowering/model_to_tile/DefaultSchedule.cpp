@@ -189,6 +189,10 @@ tile::Schedule defaultSchedule(const std::string &kernel,
   }
   if (kernel == "router")
     return oneWarp({});
+  if (kernel == "route_groups") {
+    schedule.tile = {target.simd ? 2 * target.lanes : 32};
+    return schedule;
+  }
   if (kernel == "quantise")
     return oneWarp({1});
   if (kernel == "rope")

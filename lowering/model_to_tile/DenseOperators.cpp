@@ -143,9 +143,10 @@ void PlanBuilder::addLinear(const TensorRef &given, const WeightRef &matrix, con
           {"BIAS", int64_t(bias != nullptr)},
           {"SCALES", int64_t(scaled)},
           {"QUANTIZED", int64_t(quantise)},
-          {"EXPERTS", int64_t(experts != nullptr)}},
+          {"EXPERTS", int64_t(experts != nullptr)},
+          {"GROUPED", int64_t(0)}},
          {pointer(x), quantise ? scales(x) : null(), weightPointer(matrix), scaled ? weightScales(matrix) : null(),
-          bias ? weightPointer(*bias) : null(), experts ? pointer(*experts) : null(), pointer(y), rows},
+          bias ? weightPointer(*bias) : null(), experts ? pointer(*experts) : null(), null(), pointer(y), rows},
          origin, note);
 }
 

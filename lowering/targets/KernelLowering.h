@@ -78,9 +78,12 @@ private:
   mlir::Value loadLanes(const Address &at, mlir::Type element, int32_t width, bool contiguous);
   void storeLanes(const Address &at, mlir::Value value, mlir::Type element, mlir::Value replicas,
                   bool contiguous);
-  int32_t accessWidth(const Access &access, mlir::OperandRange offsets);
+  int32_t accessWidth(const Access &access, mlir::Value offset);
   /// Neighbours that |access| moves at once, at most |limit|: as many as its layout has and alignment proves.
-  int32_t alignedWidth(const Access &access, mlir::OperandRange offsets, int32_t limit);
+  int32_t alignedWidth(const Access &access, mlir::Value offset, int32_t limit);
+  int32_t gatherWidth(tile::ViewOp view, mlir::OperandRange indices, const tile::Layout &layout,
+                      mlir::Type element);
+  mlir::SmallVector<mlir::Value> indicesAt(mlir::OperandRange indices, int32_t reg, bool same);
 
   // TileShapes.cpp
   mlir::LogicalResult lowerReduce(tile::ReduceOp op);

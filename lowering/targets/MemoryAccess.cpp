@@ -59,6 +59,13 @@ static bool isSame(Value a, Value b) {
   return a == b || (ca && cb && *ca == *cb);
 }
 
+/// True if |bound| is |size|, or chosen between it and zero.
+static bool isAtMost(Value bound, Value size) {
+  if (auto choice = bound.getDefiningOp<arith::SelectOp>())
+    return isAtMost(choice.getTrueValue(), size) && isAtMost(choice.getFalseValue(), size);
+  return isSame(bound, size) || constantOf(bound) == 0;
+}
+
 /// True if |offset| is known to be below |size|.
 static bool isBelow(Value offset, Value size) {
   std::optional<int64_t> c = constantOf(offset), s = constantOf(size);
@@ -69,7 +76,7 @@ static bool isBelow(Value offset, Value size) {
     return domain && isSame(domain.getExtents()[result.getResultNumber()], size);
   }
   auto loop = llvm::dyn_cast<scf::ForOp>(llvm::cast<BlockArgument>(offset).getOwner()->getParentOp());
-  return loop && offset == loop.getInductionVar() && isSame(loop.getUpperBound(), size);
+  return loop && offset == loop.getInductionVar() && isAtMost(loop.getUpperBound(), size);
 }
 
 /// True if [offset, offset + extent) is known to lie below |size|.
@@ -165,22 +172,22 @@ KernelLowering::Address KernelLowering::address(const Access &access, int32_t re
 
 /// Elements that one access of a lane may move: bounded by the layout, by 16 bytes and by what is known to be
 /// aligned. Pointers that are passed to kernels are aligned to 16 bytes.
-int32_t KernelLowering::accessWidth(const Access &access, OperandRange offsets) {
+int32_t KernelLowering::accessWidth(const Access &access, Value offset) {
   unsigned bytes = (access.element.getIntOrFloatBitWidth() + 7) / 8;
-  return b.simd() ? 1 : alignedWidth(access, offsets, block.vectorBytes / int32_t(bytes));
+  return b.simd() ? 1 : alignedWidth(access, offset, block.vectorBytes / int32_t(bytes));
 }
 
-int32_t KernelLowering::alignedWidth(const Access &access, OperandRange offsets, int32_t limit) {
+int32_t KernelLowering::alignedWidth(const Access &access, Value offset, int32_t limit) {
   tile::ViewOp view = access.view;
-  unsigned last = offsets.size() - 1;
+  unsigned last = view.getSizes().size() - 1;
   if (!view.getStrides().empty() && constantOf(view.getStrides()[last]) != 1)
     return 1;
   int32_t width = std::min<int32_t>(access.layout.vectorWidth(), limit);
   auto aligned = [&](int32_t w) {
-    if (!isMultiple(offsets[last], w) || (access.check[last] && !isMultiple(view.getSizes()[last], w)))
+    if (!isMultiple(offset, w) || (access.check[last] && !isMultiple(view.getSizes()[last], w)))
       return false;
     if (view.getStrides().empty())
-      return offsets.size() == 1 || isMultiple(view.getSizes()[last], w);
+      return last == 0 || isMultiple(view.getSizes()[last], w);
     for (unsigned d = 0; d < last; ++d)
       if (!isMultiple(view.getStrides()[d], w))
         return false;
@@ -221,11 +228,11 @@ LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
   for (unsigned d = access.lead; d < op.getOffsets().size(); ++d)
     access.anyOutside[d] = access.check[d] && outsideIsDropped(op.getTile(), d - access.lead,
                                                                op.getOffsets()[d], view.getSizes()[d]);
-  int32_t width = accessWidth(access, op.getOffsets());
+  int32_t width = accessWidth(access, op.getOffsets().back());
   // SIMD lanes that hold neighbours, or all the same ones, load them as one integer.
   const unsigned bits = std::max(8u, access.element.getIntOrFloatBitWidth());
   if (b.simd() && bits < 32)
-    width = alignedWidth(access, op.getOffsets(), int32_t(32 / bits));
+    width = alignedWidth(access, op.getOffsets().back(), int32_t(32 / bits));
   const bool words = b.simd() && width > 1 && layout.lanesHoldWords(width);
   if (words)
     access.contiguous = !layout.lanesAreReplicated();
@@ -288,7 +295,7 @@ LogicalResult KernelLowering::lowerStore(tile::StoreOp op) {
     return op.emitOpError("stores to a view that is not a `tile.view`");
   const tile::Layout &layout = layoutOf(op.getTile());
   Access access = planAccess(view, op.getOffsets(), layout, elementOf(op.getTile()));
-  int32_t width = accessWidth(access, op.getOffsets());
+  int32_t width = accessWidth(access, op.getOffsets().back());
   const Registers &in = tiles[op.getTile()];
   Value replicas = oneReplica(layout);
   for (int32_t r = 0, n = layout.numRegisters(); r < n; r += width) {
@@ -322,24 +329,68 @@ KernelLowering::Address KernelLowering::addressOf(tile::ViewOp view, ArrayRef<Va
   return at;
 }
 
+/// Where the last index of a gather is its column plus a scalar, that scalar: neighbours in a row of the tile
+/// are then neighbours in memory. Null for other indices.
+static Value columnOffset(OperandRange indices, unsigned rank) {
+  auto add = indices.back().getDefiningOp<arith::AddIOp>();
+  if (!add || rank == 0)
+    return {};
+  for (auto [column, offset] : {std::pair{add.getLhs(), add.getRhs()}, {add.getRhs(), add.getLhs()}}) {
+    auto iota = column.getDefiningOp<tile::IotaOp>();
+    auto splat = offset.getDefiningOp<tile::SplatOp>();
+    if (!iota || !splat || iota.getDim() != rank - 1)
+      continue;
+    // The other indices must not change along a row.
+    for (Value other : indices.drop_back()) {
+      auto broadcast = other.getDefiningOp<tile::BroadcastOp>();
+      if (llvm::isa<RankedTensorType>(other.getType()) &&
+          (!broadcast || llvm::is_contained(broadcast.getDims(), int64_t(rank) - 1)))
+        return {};
+    }
+    return splat.getValue();
+  }
+  return {};
+}
+
+/// Elements that one access of a gather or scatter may move: as `accessWidth`, where rows are contiguous.
+int32_t KernelLowering::gatherWidth(tile::ViewOp view, OperandRange indices, const tile::Layout &layout,
+                                    Type element) {
+  Value offset = b.simd() ? Value() : columnOffset(indices, layout.rank());
+  if (!offset)
+    return 1;
+  Access access{view, layout, element, 0, {}, {}, {}, {}, false, {}};
+  access.check.assign(indices.size(), true);
+  return accessWidth(access, offset);
+}
+
+/// The indices of register |reg|, scalars or lane values.
+SmallVector<Value> KernelLowering::indicesAt(OperandRange indices, int32_t reg, bool same) {
+  SmallVector<Value> values;
+  for (Value index : indices) {
+    auto it = tiles.find(index);
+    Value value = it == tiles.end() ? scalars.lookup(index) : it->second[reg];
+    values.push_back(same ? b.first(value) : value);
+  }
+  return values;
+}
+
 LogicalResult KernelLowering::lowerGather(tile::GatherOp op) {
   auto view = op.getView().getDefiningOp<tile::ViewOp>();
   if (!view)
     return op.emitOpError("gathers from a view that is not a `tile.view`");
   const tile::Layout &layout = layoutOf(op.getTile());
   Type element = storageType(elementOf(op.getTile()));
+  int32_t width = gatherWidth(view, op.getIndices(), layout, element);
   Registers out;
-  for (int32_t r = 0, n = layout.numRegisters(); r < n; ++r) {
-    SmallVector<Value> indices;
-    for (Value index : op.getIndices()) {
-      auto it = tiles.find(index);
-      Value value = it == tiles.end() ? scalars.lookup(index) : it->second[r];
-      indices.push_back(layout.lanesAreReplicated() ? b.first(value) : value);
-    }
-    Address at = addressOf(view, indices);
-    Value value = loadLanes(at, element, 1, /*contiguous=*/false);
-    Value inside = both(b, at.uniformCondition, at.laneCondition);
-    out.push_back(inside ? b.select(inside, value, b.zero(value.getType())) : value);
+  for (int32_t r = 0, n = layout.numRegisters(); r < n; r += width) {
+    Address at = addressOf(view, indicesAt(op.getIndices(), r, layout.lanesAreReplicated()));
+    Value value = loadLanes(at, element, width, /*contiguous=*/false);
+    if (Value inside = both(b, at.uniformCondition, at.laneCondition))
+      value = b.select(inside, value, b.zero(value.getType()));
+    if (b.simd())
+      out.push_back(value);
+    else
+      b.split(value, out);
   }
   tiles[op.getTile()] = std::move(out);
   return success();
@@ -351,16 +402,12 @@ LogicalResult KernelLowering::lowerScatter(tile::ScatterOp op) {
     return op.emitOpError("scatters to a view that is not a `tile.view`");
   const tile::Layout &layout = layoutOf(op.getTile());
   Type element = storageType(elementOf(op.getTile()));
+  int32_t width = gatherWidth(view, op.getIndices(), layout, element);
   const Registers in = tiles[op.getTile()];
   Value replicas = oneReplica(layout);
-  for (int32_t r = 0, n = layout.numRegisters(); r < n; ++r) {
-    SmallVector<Value> indices;
-    for (Value index : op.getIndices()) {
-      auto it = tiles.find(index);
-      Value value = it == tiles.end() ? scalars.lookup(index) : it->second[r];
-      indices.push_back(layout.lanesAreReplicated() ? b.first(value) : value);
-    }
-    storeLanes(addressOf(view, indices), in[r], element, replicas, /*contiguous=*/false);
+  for (int32_t r = 0, n = layout.numRegisters(); r < n; r += width) {
+    Address at = addressOf(view, indicesAt(op.getIndices(), r, layout.lanesAreReplicated()));
+    storeLanes(at, b.join(ArrayRef(in).slice(r, width)), element, replicas, /*contiguous=*/false);
   }
   return success();
 }

@@ -127,7 +127,8 @@ struct TileInferLayoutsPass : impl::TileInferLayoutsPassBase<TileInferLayoutsPas
     unsigned bits = tileType(value).getElementTypeBitWidth();
     if (value.getDefiningOp<tile::LoadOp>() || value.getDefiningOp<tile::GatherOp>())
       note(bits);
-    c.isLoaded |= bool(value.getDefiningOp<tile::LoadOp>());
+    if (Operation *op = value.getDefiningOp())
+      c.isLoaded |= llvm::isa<tile::LoadOp, tile::GatherOp>(op);
     for (OpOperand &use : value.getUses())
       c.feedsAtom |= isFragment(use);
     for (Operation *user : value.getUsers()) {

@@ -134,6 +134,29 @@ TEST_P(GemmTest, ScaledWeights) {
   check(harness, {.rows = 2, .n = 20, .k = 200, .w = "f8E4M3FNUZ"}, 8, atom, {32, 32, 32}, 1, 1);
 }
 
+/// Rows in the order of their matrices: gathered from x, products by groups, scattered to y. More experts
+/// than groups are full, some without a row, one with several groups.
+TEST_P(GemmTest, Grouped) {
+  H harness(GetParam());
+  const tile::MmaAtom &atom = *warpAtoms(GetParam(), ElementType::BF16).back();
+  check(harness, {.rows = 120, .n = 72, .k = 96, .y = "f32", .experts = 3, .share = 4, .grouped = true}, 10,
+        atom, {32, 32, 32}, 1, 2);
+  check(harness, {.rows = 9, .n = 40, .k = 64, .experts = 7, .share = 3, .grouped = true}, 11, atom,
+        {32, 32, 64}, 1, 2);
+  for (auto [element, type] : types)
+    if (elementBits(type) == 8 && !warpAtoms(GetParam(), type).empty())
+      check(harness,
+            {.rows = 50,
+             .n = 136,
+             .k = 256,
+             .x = element,
+             .w = element,
+             .y = "f32",
+             .experts = 2,
+             .grouped = true},
+            12, *warpAtoms(GetParam(), type).back(), {32, 64, 128}, 1, 2);
+}
+
 /// Rows do not depend on what other rows there are.
 TEST_P(GemmTest, RowsAreIndependent) {
   H harness(GetParam());

@@ -49,21 +49,32 @@ Parameters LinearProblem::parameters() const {
           {"BIAS", c.bias},
           {"SCALES", scaled},
           {"QUANTIZED", quantised},
-          {"EXPERTS", c.experts > 0}};
+          {"EXPERTS", c.experts > 0 && !c.grouped},
+          {"GROUPED", c.grouped},
+          {"ROUND", round}};
 }
 
 HostTensor LinearProblem::run(KernelHarness &harness, const lowering::KernelRequest &request) const {
   auto dx = harness.upload(x), dw = harness.upload(w), db = harness.upload(bias),
        dxs = harness.upload(xScales), dws = harness.upload(wScales);
   auto di = harness.upload(indices);
+  auto slots = harness.allocate<int32_t>(places()), groups = harness.allocate<int32_t>(places() / round + 1);
+  if (c.grouped)
+    harness.launch(harness.request("route_groups", {{"E", c.experts}, {"ROUND", round}}),
+                   {KernelHarness::argument(di), KernelHarness::argument(slots),
+                    KernelHarness::argument(groups), KernelHarness::argument(c.rows),
+                    KernelHarness::argument(places())});
   auto y = harness.output(c.y, size_t(c.rows) * ys);
   double sentinel = harness.download(y)[0];
   harness.launch(
       request, {KernelHarness::argument(dx), quantised ? KernelHarness::argument(dxs) : KernelHarness::none(),
                 KernelHarness::argument(dw), scaled ? KernelHarness::argument(dws) : KernelHarness::none(),
                 c.bias ? KernelHarness::argument(db) : KernelHarness::none(),
-                c.experts ? KernelHarness::argument(di) : KernelHarness::none(), KernelHarness::argument(y),
-                KernelHarness::argument(c.rows)});
+                c.grouped   ? KernelHarness::argument(slots)
+                : c.experts ? KernelHarness::argument(di)
+                            : KernelHarness::none(),
+                c.grouped ? KernelHarness::argument(groups) : KernelHarness::none(),
+                KernelHarness::argument(y), KernelHarness::argument(c.grouped ? places() : c.rows)});
   HostTensor all = harness.download(y), out{c.y, {}};
   for (size_t i = 0; i < all.size(); ++i)
     if (int(i % ys) < c.n)

@@ -14,9 +14,11 @@ struct LinearCase {
   int experts = 0;                ///< 0 for one matrix
   int share = 1;                  ///< rows of y for one row of x
   bool whole = false;
+  bool grouped = false; ///< rows are sorted by expert first, in groups of `LinearProblem::round`
 };
 
 struct LinearProblem {
+  static constexpr int round = 32;
   LinearCase c;
   int xRows, xs, ys, kBlocks, nBlocks;
   bool scaled, quantised;
@@ -28,6 +30,8 @@ struct LinearProblem {
   /// The rows of y without what lies between them, which must keep its sentinel.
   HostTensor run(KernelHarness &harness, const lowering::KernelRequest &request) const;
   std::vector<double> reference() const;
+  /// Rows of the arrangement by groups, at most.
+  int places() const { return c.rows + c.experts * (round - 1); }
 };
 
 } // namespace quern::test

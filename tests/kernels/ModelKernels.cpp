@@ -43,7 +43,8 @@ struct Collector {
                    {"BIAS", 0},
                    {"SCALES", scaled},
                    {"QUANTIZED", x.starts_with("f8")},
-                   {"EXPERTS", experts > 0}});
+                   {"EXPERTS", experts > 0},
+                   {"GROUPED", 0}});
   }
   /// A layer's matrix: quantised where the model and the target are.
   void matrix(int n, int k, int experts = 0, int share = 1, const std::string &y = "bf16") {

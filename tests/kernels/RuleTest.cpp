@@ -26,10 +26,10 @@ void expectRefusal(const Status &status, const std::string &id, const std::strin
 }
 
 Parameters linear(bool scales, bool experts) {
-  return {{"N", 128},       {"K", 384},          {"E", 2},      {"SHARE", 1},
-          {"XS", 384},      {"YS", 128},         {"X", "bf16"}, {"W", scales ? "f8E4M3FN" : "bf16"},
-          {"B", "bf16"},    {"Y", "bf16"},       {"BIAS", 0},   {"SCALES", scales},
-          {"QUANTIZED", 0}, {"EXPERTS", experts}};
+  return {{"N", 128},       {"K", 384},           {"E", 2},      {"SHARE", 1},
+          {"XS", 384},      {"YS", 128},          {"X", "bf16"}, {"W", scales ? "f8E4M3FN" : "bf16"},
+          {"B", "bf16"},    {"Y", "bf16"},        {"BIAS", 0},   {"SCALES", scales},
+          {"QUANTIZED", 0}, {"EXPERTS", experts}, {"GROUPED", 0}};
 }
 
 TEST(RuleTest, StepsOfScaledProductsLieInOneBlock) {

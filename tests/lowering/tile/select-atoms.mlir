@@ -65,3 +65,27 @@ tile.kernel @ordinary(%x: !tile.ptr<f32>, %m: i32) attributes {
   tile.store %p, %xv[%zero, %zero] : tensor<16x16xf32>, !tile.view<2, f32>
   tile.return
 }
+
+// Rows that were gathered keep memory order too: neighbours of a row are one access, the row index is one for all of
+// them.
+// CHECK-LABEL: tile.kernel @gathered
+tile.kernel @gathered(%x: !tile.ptr<bf16>, %i: !tile.ptr<i32>, %y: !tile.ptr<f32>, %m: i32) attributes {
+    schedule = "k{mma=mma.m16n8k16.bf16 warps=1x1}",
+    machine = {lanes = 32 : i32, vector_bytes = 16 : i32, target = "nvidia:sm_80"}} {
+  %zero = arith.constant 0 : i32
+  %zero_f = arith.constant 0.0 : f32
+  %xv = tile.view %x[%m, %m] : !tile.ptr<bf16> -> !tile.view<2, bf16>
+  %iv = tile.view %i[%m] : !tile.ptr<i32> -> !tile.view<1, i32>
+  %yv = tile.view %y[%m, %m] : !tile.ptr<f32> -> !tile.view<2, f32>
+  %rows = tile.load %iv[%zero] : !tile.view<1, i32> -> tensor<16xi32>
+  %row = tile.broadcast %rows dims [0] : tensor<16xi32> -> tensor<16x16xi32>
+  %column = tile.iota 1 : tensor<16x16xi32>
+  // CHECK: tile.gather {{.*}} -> tensor<16x16xbf16, #tile.layout<register = {{\[\[}}0, 1], [0, 2], [0, 4{{\]\]}}, lane = {{\[\[}}0, 8], [1, 0], [2, 0], [4, 0], [8, 0{{\]\]}}
+  %a = tile.gather %xv[%row, %column] : !tile.view<2, bf16>, tensor<16x16xi32>, tensor<16x16xi32> -> tensor<16x16xbf16>
+  %init = tile.splat %zero_f : f32 -> tensor<16x16xf32>
+  // CHECK: tile.relayout
+  // CHECK: tile.mma {{.*}} {atom = "mma.m16n8k16.bf16"}
+  %p = tile.mma %a, %a, %init : tensor<16x16xbf16>, tensor<16x16xbf16> -> tensor<16x16xf32>
+  tile.store %p, %yv[%zero, %zero] : tensor<16x16xf32>, !tile.view<2, f32>
+  tile.return
+}

@@ -38,6 +38,23 @@ std::string trimmed(const std::string &text) {
   return first == std::string::npos ? std::string() : result.substr(first, last - first + 1);
 }
 
+/// SDWA selects that mean nothing; the printer takes them to be impossible. Fields: CDNA3 manual, "SDWA".
+bool hasBadSelects(llvm::StringRef opcode, llvm::ArrayRef<uint8_t> bytes) {
+  if (!opcode.contains("_sdwa") || bytes.size() < 8)
+    return false;
+  unsigned source0 = bytes[6] & 7, source1 = bytes[7] & 7, select = bytes[5] & 7, unused = bytes[5] >> 3 & 3;
+  return source0 == 7 || source1 == 7 || (!opcode.starts_with("V_CMP") && (select == 7 || unused == 3));
+}
+
+/// A three-source encoding of gfx9 that asks for a literal, which it cannot hold; the disassembler takes the
+/// error path of a missing operand, which reads freed memory.
+bool hasImpossibleLiteral(const TargetFacts &target, llvm::ArrayRef<uint8_t> bytes) {
+  if (!target.isGfx9() || bytes.size() < 8 || bytes[3] >> 2 != 0x34)
+    return false;
+  uint32_t sources = bytes[4] | uint32_t(bytes[5]) << 8 | uint32_t(bytes[6]) << 16 | uint32_t(bytes[7]) << 24;
+  return (sources & 511) == 255 || (sources >> 9 & 511) == 255 || (sources >> 18 & 511) == 255;
+}
+
 } // namespace
 
 Expected<DecodedCode> decode(const TargetFacts &target, std::span<const uint8_t> code, uint64_t address) {
@@ -75,15 +92,23 @@ Expected<DecodedCode> decode(const TargetFacts &target, std::span<const uint8_t>
   result.indexByDword.assign(code.size() / 4 + 1, -1);
   std::vector<int64_t> distances; // branches: dwords after the next instruction
   std::vector<uint64_t> ends;
-  llvm::ArrayRef<uint8_t> bytes(code.data(), code.size());
+  // Room for the literal of a cut-off last instruction: the disassembler's error for a missing one is not
+  // safe.
+  std::vector<uint8_t> padded(code.begin(), code.end());
+  padded.resize(code.size() + 16);
+  llvm::ArrayRef<uint8_t> bytes(padded);
   for (uint64_t offset = 0; offset + 4 <= code.size();) {
     llvm::MCInst inst;
     uint64_t size = 0;
     auto status =
-        disassembler->getInstruction(inst, size, bytes.slice(offset), address + offset, llvm::nulls());
+        hasImpossibleLiteral(target, bytes.slice(offset))
+            ? llvm::MCDisassembler::Fail
+            : disassembler->getInstruction(inst, size, bytes.slice(offset), address + offset, llvm::nulls());
     Instruction in;
     int64_t immediate = 0;
-    if (status == llvm::MCDisassembler::Success && size >= 4 && size % 4 == 0) {
+    bool printable = status == llvm::MCDisassembler::Success &&
+                     !hasBadSelects(instrInfo->getName(inst.getOpcode()), bytes.slice(offset));
+    if (printable && size >= 4 && size % 4 == 0 && offset + size <= code.size()) {
       std::string text;
       llvm::raw_string_ostream stream(text);
       printer->printInst(&inst, address + offset, "", *subtarget, stream);

@@ -141,9 +141,9 @@ tile::Schedule defaultSchedule(const std::string &kernel,
     if (const tile::MmaAtom *atom = p.flag("EXPERTS") ? nullptr : warpAtom(p)) {
       schedule.mma = atom->name;
       schedule.warpGrid = {1, schedule.warps, 1};
-      // 128 bytes of a row are one line of shared memory; a step with block scales stays inside of a block.
-      schedule.tile = {std::max(32, atom->m), schedule.warps * 16,
-                       std::max(128 / int32_t(elementBits(atom->a.type) / 8), atom->k)};
+      // The fragments of a longer step do not fit the registers; a step with block scales stays inside of a
+      // block.
+      schedule.tile = {std::max(32, atom->m), schedule.warps * 16, std::max(64, atom->k)};
       return schedule;
     }
     if (target.simd) {

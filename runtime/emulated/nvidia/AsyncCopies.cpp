@@ -128,6 +128,7 @@ void copyAsync(ThreadContext *thread, uint32_t site, uint64_t to, uint64_t from,
     if (from & (bytes - 1))
       failAccess(thread, site, Fault::Misaligned, from, bytes, "global");
     copy.from = globalRange(thread, site, from, sourceBytes);
+    noteGlobal(thread, site, from, sourceBytes, 0, nullptr);
   }
   thread->block->run->startCopy(thread, copy, to);
 }

@@ -139,6 +139,7 @@ void BlockRun::start(uint32_t index) {
   for (Barrier &barrier : barriers)
     barrier = Barrier();
   asynchronous.reset(*launch.options, index);
+  global.reset();
   mbarriers.clear();
   for (AsyncCopies &mine : copies)
     mine.clear();
@@ -243,7 +244,10 @@ void BlockRun::fail(ThreadContext *thread, const Fault &fault) {
   current = fault;
   current.block = blockIndexOf(thread);
   current.thread = thread->linear % threadStride;
-  if (!fault.other.isAgent && fault.other.thread < threads.size()) {
+  if (fault.isForeign) {
+    current.otherBlock = fault.otherRun * launch.clusterBlocks + fault.other.thread / threadStride;
+    current.other.thread = fault.other.thread % threadStride;
+  } else if (!fault.other.isAgent && fault.other.thread < threads.size()) {
     current.otherBlock = blockIndexOf(&threads[fault.other.thread]);
     current.other.thread = fault.other.thread % threadStride;
   }

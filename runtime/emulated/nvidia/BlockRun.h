@@ -23,6 +23,7 @@
 #include "runtime/emulated/nvidia/AsyncOperations.h"
 #include "runtime/emulated/nvidia/BlockSetup.h"
 #include "runtime/emulated/nvidia/Fibre.h"
+#include "runtime/emulated/nvidia/GlobalShadow.h"
 #include "runtime/emulated/nvidia/Mbarriers.h"
 #include "runtime/emulated/nvidia/SharedShadow.h"
 #include "runtime/emulated/nvidia/ThreadContext.h"
@@ -77,7 +78,11 @@ public:
 
   const BlockSetup &setup() const { return launch; }
   SharedShadow &sharedShadow() { return shadow; }
-  bool sanitizes() const { return launch.options->sanitize && launch.sharedBytes; }
+  bool sanitizes() const { return launch.options->sanitize && (launch.sharedBytes || launch.globalShadow); }
+  GlobalOrder &globalOrder() { return global; }
+  uint32_t index() const { return firstBlock / launch.clusterBlocks; }
+  /// |thread| publishes with its next strong writes what it knows now.
+  void fenceGlobal(ThreadContext *thread);
   AsyncOperations &operations() { return asynchronous; }
   /// The block of the cluster that a shared address names; null where there is none.
   BlockContext *blockOf(const ThreadContext *thread, uint64_t address);
@@ -212,6 +217,7 @@ private:
   uint64_t sharedStride = 0; ///< bytes from one block's shared memory to the next's, in the shadow too
   FibreStacks stacks;
   SharedShadow shadow;
+  GlobalOrder global;
   std::vector<ThreadContext> threads;
   std::vector<Warp> warps;
   std::vector<uint32_t> warpOrder, warpPlace; ///< permutation by seed and its inverse

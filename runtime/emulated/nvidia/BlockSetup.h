@@ -11,14 +11,17 @@
 
 namespace quern::runtime::emulated::nvidia {
 
+class GlobalShadow;
+
 /// Why a block ended early. |text| points to static storage.
 struct Fault {
   enum Kind : uint8_t {
     None,
     OutOfBounds,   ///< |address|, |bytes|; |text| names the space
     Misaligned,    ///< |address|, |bytes|
-    Race,          ///< |address| in shared memory, |other|
-    Uninitialised, ///< |address| in shared memory
+    Race,          ///< |address| in shared memory, or global memory where |text| says so; |other|
+    Uninitialised, ///< |address| in shared memory, or without |bytes| the register |text|
+    SmallNan,      ///< a conversion gives NaN of an 8-bit format
     Deadlock,      ///< |waiters| says who waits
     Divergence,    ///< |text|, |other|
     NotModelled,   ///< an instruction
@@ -34,6 +37,8 @@ struct Fault {
   uint32_t block = 0;            ///< of the grid
   uint32_t thread = 0, site = 0; ///< of the block
   uint32_t otherBlock = 0;       ///< of |other|
+  bool isForeign = false;        ///< |other| is of run |otherRun|, not of this one
+  uint32_t otherRun = 0;
   uint64_t address = 0, bytes = 0;
   Conflict other; ///< its thread is one of |otherBlock|
   const char *text = "";
@@ -56,6 +61,7 @@ struct BlockSetup {
   uint32_t sites = 0;
   uint32_t granuleBytes = 4; ///< of the shared-memory shadow
   bool canWait = true;       ///< false: no instruction of the kernel waits, threads run one after the other
+  GlobalShadow *globalShadow = nullptr; ///< with RunOptions::globalRaces
   const GlobalMemory *memory = nullptr;
   const GlobalMemory *variables = nullptr; ///< .global of the module
   const GlobalMemory *constants = nullptr; ///< .const of the module

@@ -27,6 +27,11 @@ std::byte *sharedPlace(ThreadContext *thread, uint32_t site, uint64_t address, u
 /// The host memory of |bytes| of readable global memory at |address|; alignment is not checked.
 const std::byte *globalRange(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes);
 
+/// Notes an access of global memory in the shadow of the launch; fails where it races with another. Addresses
+/// of other spaces are passed over.
+void noteGlobal(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes, uint32_t flags,
+                const void *stored);
+
 /// Fails with |fault| where |conflict| is one.
 void failOnConflict(ThreadContext *thread, uint32_t site, uint64_t address, uint64_t bytes,
                     const Conflict &conflict);

@@ -19,12 +19,13 @@ struct DeviceCall {
 };
 
 /// Every function that translated code may call: memory and faults (DeviceCallsMemory.cpp), what waits
-/// (DeviceCallsWarp.cpp), matrix instructions (DeviceCallsMatrix.cpp), copies (AsyncCopies.cpp), arithmetic
-/// (Arithmetic.cpp), mbarriers, clusters and fences (DeviceCallsMbarrier.cpp).
+/// (DeviceCallsWarp.cpp), matrix instructions (DeviceCallsMatrix.cpp), copies (AsyncCopies.cpp), checks
+/// (GlobalShadow.cpp), arithmetic (Arithmetic.cpp), mbarriers, clusters and fences (DeviceCallsMbarrier.cpp).
 std::span<const DeviceCall> memoryCalls();
 std::span<const DeviceCall> warpCalls();
 std::span<const DeviceCall> matrixCalls();
 std::span<const DeviceCall> copyCalls();
+std::span<const DeviceCall> checkCalls();
 std::span<const DeviceCall> arithmeticCalls();
 std::span<const DeviceCall> mbarrierCalls();
 std::span<const DeviceCall> bulkCalls();        ///< DeviceCallsBulk.cpp
@@ -64,7 +65,8 @@ enum AccessFlags : uint32_t {
   AccessWrite = 1,
   AccessStrong = 2,
   AccessAtomic = 4,
-  AccessCluster = 8, ///< any block of the cluster
+  AccessCluster = 8,  ///< any block of the cluster
+  AccessRelease = 16, ///< with release semantics
 };
 
 } // namespace quern::runtime::emulated::nvidia

@@ -41,6 +41,7 @@ Status report(const Fault &fault, const KernelImage &image, std::vector<Finding>
     otherSide += " of block " + std::to_string(fault.otherBlock);
   std::string id, sentence,
       access = std::to_string(fault.bytes) + " bytes at " + fault.text + " address " + hex(fault.address);
+  std::string space = *fault.text ? fault.text : "shared";
   Exit exit = Exit::Unexpected;
   switch (fault.kind) {
   case Fault::OutOfBounds:
@@ -58,9 +59,9 @@ Status report(const Fault &fault, const KernelImage &image, std::vector<Finding>
   case Fault::Race:
     finding.kind = "race";
     id = "E-EMULATED-RACE";
-    sentence = "two threads access the same shared memory without an order";
-    finding.detail = std::to_string(fault.bytes) + " bytes at shared address " + hex(fault.address) + ": " +
-                     (fault.isAgent ? "the operation" : "thread " + std::to_string(fault.thread)) +
+    sentence = "two threads access the same " + space + " memory without an order";
+    finding.detail = std::to_string(fault.bytes) + " bytes at " + space + " address " + hex(fault.address) +
+                     ": " + (fault.isAgent ? "the operation" : "thread " + std::to_string(fault.thread)) +
                      (fault.other.kind == Conflict::WriteRead ? " reads, " : " writes, ") + otherSide +
                      (fault.other.kind == Conflict::ReadWrite ? " reads" : " writes") + " in " +
                      placeOf(image, fault.other.site);
@@ -68,6 +69,11 @@ Status report(const Fault &fault, const KernelImage &image, std::vector<Finding>
   case Fault::Uninitialised:
     finding.kind = "uninitialised";
     id = "E-EMULATED-UNINITIALISED";
+    if (fault.bytes == 0) {
+      sentence = "a register is read before anything has written it";
+      finding.detail = "register `" + space + "`";
+      break;
+    }
     sentence = "shared memory is read before anything has written it";
     finding.detail = std::to_string(fault.bytes) + " bytes at shared address " + hex(fault.address);
     break;
@@ -98,6 +104,11 @@ Status report(const Fault &fault, const KernelImage &image, std::vector<Finding>
     exit = Exit::Unsupported;
     id = "E-EMULATED-NOT-MODELLED";
     sentence = "an instruction is not modelled";
+    break;
+  case Fault::SmallNan:
+    finding.kind = "nan";
+    id = "E-EMULATED-NAN";
+    sentence = "a conversion gives NaN of an 8-bit format";
     break;
   case Fault::Trap:
     finding.kind = "trap";

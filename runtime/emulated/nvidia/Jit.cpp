@@ -46,7 +46,7 @@ SymbolMap hostSymbols(LLJIT &jit) {
   auto add = [&](const char *name, void *address) {
     symbols[jit.mangleAndIntern(name)] = {ExecutorAddr::fromPtr(address), llvm::JITSymbolFlags::Exported};
   };
-  for (auto calls : {memoryCalls(), warpCalls(), matrixCalls(), copyCalls(), arithmeticCalls(),
+  for (auto calls : {memoryCalls(), warpCalls(), matrixCalls(), copyCalls(), checkCalls(), arithmeticCalls(),
                      mbarrierCalls(), bulkCalls(), asyncMatrixCalls(), tensorCoreCalls()})
     for (const DeviceCall &call : calls)
       add(call.name, call.address);
@@ -129,13 +129,13 @@ Expected<std::unique_ptr<Jit>> Jit::create() {
   return std::unique_ptr<Jit>(new Jit(std::move(detail)));
 }
 
-Expected<std::unique_ptr<HostCode>> Jit::compile(const KernelImage &image, bool sanitize) {
+Expected<std::unique_ptr<HostCode>> Jit::compile(const KernelImage &image, Checks checks) {
   std::lock_guard guard(detail->lock);
   auto context = std::make_unique<llvm::LLVMContext>();
   auto module = std::make_unique<llvm::Module>("kernel", *context);
   module->setDataLayout(detail->jit->getDataLayout());
   module->setTargetTriple(detail->target->getTargetTriple());
-  translate(image, sanitize, detail->hasF16C, *module);
+  translate(image, checks, detail->hasF16C, *module);
   std::string text;
   llvm::raw_string_ostream stream(text);
   if (llvm::verifyModule(*module, &stream))

@@ -7,6 +7,7 @@
 #ifndef QUERN_RUNTIME_EMULATED_NVIDIA_JIT_H
 #define QUERN_RUNTIME_EMULATED_NVIDIA_JIT_H
 
+#include "runtime/emulated/nvidia/Checks.h"
 #include "runtime/emulated/nvidia/KernelImage.h"
 #include "runtime/emulated/nvidia/ThreadContext.h"
 #include "support/Status.h"
@@ -28,8 +29,8 @@ public:
   static Expected<std::unique_ptr<Jit>> create();
   ~Jit();
 
-  /// Host code of |image|; see `translate` for |sanitize|.
-  Expected<std::unique_ptr<HostCode>> compile(const KernelImage &image, bool sanitize);
+  /// Host code of |image|; see `translate` for |checks|.
+  Expected<std::unique_ptr<HostCode>> compile(const KernelImage &image, Checks checks);
 
 private:
   struct Detail;

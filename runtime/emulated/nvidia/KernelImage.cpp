@@ -142,6 +142,8 @@ private:
     if (memory && !instruction.has("global") && !instruction.has("local") && !instruction.has("param") &&
         !instruction.has("const"))
       shared = true;
+    if (memory || instruction.opcode == "cp")
+      image.globalGranuleBytes = std::min<uint32_t>(image.globalGranuleBytes, bytes);
     if (shared)
       image.granuleBytes = std::min<uint32_t>(image.granuleBytes, bytes);
   }

@@ -36,6 +36,7 @@ struct KernelImage {
   uint64_t parameterBytes = 0;
   const std::map<const Variable *, uint64_t> *globalAddress = nullptr; ///< .global and .const of the module
   uint32_t granuleBytes = 16;                                          ///< smallest shared-memory access
+  uint32_t globalGranuleBytes = 16;                                    ///< smallest global-memory access
   bool canWait = false;          ///< some instruction waits for other threads
   bool usesTensorMemory = false; ///< some instruction is on "tcgen05"
   bool knowsClusters = false;    ///< shared addresses hold the rank of their block, see ThreadContext.h

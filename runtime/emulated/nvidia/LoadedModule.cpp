@@ -9,12 +9,13 @@
 
 namespace quern::runtime::emulated::nvidia {
 
-Expected<KernelEntry> LoadedKernel::entry(Jit &jit, bool sanitize) {
+Expected<KernelEntry> LoadedKernel::entry(Jit &jit, Checks checks) {
   std::lock_guard guard(lock);
-  if (!code[sanitize]) {
-    QUERN_ASSIGN_OR_RETURN(code[sanitize], jit.compile(image, sanitize));
+  std::unique_ptr<HostCode> &mine = code[checks.number()];
+  if (!mine) {
+    QUERN_ASSIGN_OR_RETURN(mine, jit.compile(image, checks));
   }
-  return code[sanitize]->entry;
+  return mine->entry;
 }
 
 Expected<std::shared_ptr<LoadedModule>> LoadedModule::load(std::string_view text) {

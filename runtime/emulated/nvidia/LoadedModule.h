@@ -19,17 +19,17 @@
 
 namespace quern::runtime::emulated::nvidia {
 
-/// One kernel, compiled when it is first run, with and without the sanitizer.
+/// One kernel, compiled when it is first run, for each set of checks.
 class LoadedKernel {
 public:
   explicit LoadedKernel(KernelImage image) : image(std::move(image)) {}
-  Expected<KernelEntry> entry(Jit &jit, bool sanitize);
+  Expected<KernelEntry> entry(Jit &jit, Checks checks);
 
   const KernelImage image;
 
 private:
   std::mutex lock;
-  std::unique_ptr<HostCode> code[2];
+  std::unique_ptr<HostCode> code[Checks::sets];
 };
 
 class LoadedModule {

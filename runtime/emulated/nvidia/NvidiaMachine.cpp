@@ -147,7 +147,7 @@ Status NvidiaProgram::run(const LaunchShape &shape, std::span<const Argument> ar
     return Status::error(Exit::Unsupported, "E-EMULATED-NOT-MODELLED",
                          "kernel `" + image.kernel->name +
                              "` has parameters that do not fit the argument slots");
-  QUERN_ASSIGN_OR_RETURN(KernelEntry code, kernel.entry(*workshop->jit, options.sanitize));
+  QUERN_ASSIGN_OR_RETURN(KernelEntry code, kernel.entry(*workshop->jit, Checks::of(options)));
   // Tensor maps among them are aligned.
   struct alignas(EncodedTensorMap) Line {
     std::byte bytes[alignof(EncodedTensorMap)];
@@ -181,6 +181,10 @@ Status NvidiaProgram::run(const LaunchShape &shape, std::span<const Argument> ar
   setup.sites = static_cast<uint32_t>(image.sites.size());
   setup.granuleBytes = image.granuleBytes;
   setup.canWait = image.canWait;
+  std::unique_ptr<GlobalShadow> globalShadow;
+  if (options.sanitize && options.globalRaces)
+    globalShadow = std::make_unique<GlobalShadow>(image.globalGranuleBytes);
+  setup.globalShadow = globalShadow.get();
   setup.memory = &memory;
   setup.variables = &loaded->variables;
   setup.constants = &loaded->constants;

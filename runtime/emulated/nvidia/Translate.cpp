@@ -28,7 +28,7 @@ llvm::FunctionType *functionType(const Function &function, llvm::LLVMContext &co
 
 } // namespace
 
-void translate(const KernelImage &image, bool sanitize, bool hostHasF16C, llvm::Module &module) {
+void translate(const KernelImage &image, Checks checks, bool hostHasF16C, llvm::Module &module) {
   for (const Function *function : image.functions) {
     auto linkage =
         function == image.kernel ? llvm::Function::ExternalLinkage : llvm::Function::InternalLinkage;
@@ -39,13 +39,13 @@ void translate(const KernelImage &image, bool sanitize, bool hostHasF16C, llvm::
       made->addFnAttr(llvm::Attribute::NoInline);
   }
   for (const Function *function : image.functions)
-    FunctionTranslator(image, *function, sanitize, hostHasF16C, module).run();
+    FunctionTranslator(image, *function, checks, hostHasF16C, module).run();
 }
 
-FunctionTranslator::FunctionTranslator(const KernelImage &image, const Function &source, bool sanitize,
+FunctionTranslator::FunctionTranslator(const KernelImage &image, const Function &source, Checks checks,
                                        bool hostHasF16C, llvm::Module &module)
-    : image(image), source(source), sanitize(sanitize), hostHasF16C(hostHasF16C), module(module),
-      context(module.getContext()), builder(context) {}
+    : image(image), source(source), checks(checks), sanitize(checks.memory), hostHasF16C(hostHasF16C),
+      module(module), context(module.getContext()), builder(context) {}
 
 void FunctionTranslator::run() {
   function = module.getFunction(functionName(image, source));
@@ -80,6 +80,7 @@ void FunctionTranslator::declareRegisters() {
     registers.push_back(variable);
     builder.CreateStore(constant(info.type.bits, 0), variable);
   }
+  trackRegisters();
   for (llvm::AllocaInst **counter :
        {&instructionCount, &globalLoads, &globalStores, &sharedLoads, &sharedStores, &branchCount}) {
     *counter = builder.CreateAlloca(builder.getInt64Ty());
@@ -129,9 +130,11 @@ void FunctionTranslator::translate(uint32_t index) {
   if (blocks[index])
     startBlock(blocks[index]);
   ++pendingInstructions;
+  allDefined = someDefined = nullptr;
   BasicBlock *after = nullptr;
   if (current->guard >= 0) {
     count(instructionCount, 0);
+    needRegister(static_cast<uint32_t>(current->guard));
     Value *guard = builder.CreateLoad(intType(1), registers[static_cast<size_t>(current->guard)]);
     after = newBlock("after");
     BasicBlock *guarded = newBlock("guarded");
@@ -143,6 +146,8 @@ void FunctionTranslator::translate(uint32_t index) {
   }
   if (!current->readable || !dispatch())
     unmodelled();
+  else
+    noteLateWrites();
   if (after) {
     count(instructionCount, 0);
     startBlock(after);
@@ -241,6 +246,7 @@ FunctionTranslator::Value *FunctionTranslator::load(const Operand &from, unsigne
   case Operand::Register: {
     touchRegister(from.index);
     llvm::AllocaInst *variable = registers[from.index];
+    noteRead(from.index);
     Value *value = builder.CreateLoad(variable->getAllocatedType(), variable);
     if (from.negated)
       value = builder.CreateNot(value);
@@ -314,6 +320,7 @@ void FunctionTranslator::store(const Operand &to, Value *value, bool isSigned) {
   if (to.kind != Operand::Register)
     return;
   touchRegister(to.index);
+  noteWrite(to.index);
   llvm::AllocaInst *variable = registers[to.index];
   Type *type = variable->getAllocatedType();
   builder.CreateStore(

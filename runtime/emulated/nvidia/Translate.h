@@ -12,6 +12,7 @@
 #ifndef QUERN_RUNTIME_EMULATED_NVIDIA_TRANSLATE_H
 #define QUERN_RUNTIME_EMULATED_NVIDIA_TRANSLATE_H
 
+#include "runtime/emulated/nvidia/Checks.h"
 #include "runtime/emulated/nvidia/KernelImage.h"
 #include "runtime/emulated/nvidia/NumberType.h"
 #include "runtime/emulated/nvidia/ThreadContext.h"
@@ -24,16 +25,16 @@
 
 namespace quern::runtime::emulated::nvidia {
 
-/// Translates all functions of |image| into |module|; the kernel's function is called "kernel". With
-/// |sanitize|, alignment and shared-memory races are checked; bounds are checked always.
-void translate(const KernelImage &image, bool sanitize, bool hostHasF16C, llvm::Module &module);
+/// Translates all functions of |image| into |module|; the kernel's function is called "kernel". Bounds are
+/// checked always.
+void translate(const KernelImage &image, Checks checks, bool hostHasF16C, llvm::Module &module);
 
 /// Rounding of a result (PTX ISA 9.7.9, "cvt", and the arithmetic instructions).
 enum class Rounding : uint32_t { Nearest, Zero, Down, Up, Away };
 
 class FunctionTranslator {
 public:
-  FunctionTranslator(const KernelImage &image, const Function &source, bool sanitize, bool hostHasF16C,
+  FunctionTranslator(const KernelImage &image, const Function &source, Checks checks, bool hostHasF16C,
                      llvm::Module &module);
   void run();
 
@@ -189,6 +190,15 @@ private:
   bool sleep();
   bool setRegisterCount();
 
+  //===--- TranslateDefined.cpp --------------------------------------------===//
+
+  void trackRegisters();
+  void noteRead(uint32_t index);
+  void noteWrite(uint32_t index);
+  void noteLateWrites();
+  void needRegister(uint32_t index);
+  void needDefined(const Operand &operand);
+
   //===--- TranslateCopy.cpp -----------------------------------------------===//
 
   bool copyAsync();
@@ -238,7 +248,8 @@ private:
 
   const KernelImage &image;
   const Function &source;
-  const bool sanitize, hostHasF16C;
+  const Checks checks;
+  const bool sanitize, hostHasF16C; ///< sanitize: Checks::memory
   llvm::Module &module;
   llvm::LLVMContext &context;
   llvm::IRBuilder<> builder;
@@ -249,6 +260,7 @@ private:
         *caches = nullptr;
   Value *localBase = nullptr, *frameBase = nullptr;
   std::vector<llvm::AllocaInst *> registers;
+  std::vector<llvm::AllocaInst *> definedFlags; ///< by register; null where it need not be followed
   std::vector<Value *> parameterMemory;   ///< by variable: parameter space of a call or of this function
   std::vector<llvm::BasicBlock *> blocks; ///< by instruction, where a label stands
   llvm::AllocaInst *instructionCount = nullptr, *globalLoads = nullptr, *globalStores = nullptr,
@@ -264,6 +276,7 @@ private:
 
   // Of the instruction that is being translated.
   const Instruction *current = nullptr;
+  Value *allDefined = nullptr, *someDefined = nullptr; ///< of the registers that it has read so far
   uint32_t siteIndex = 0, instructionIndex = 0;
 };
 

@@ -63,6 +63,7 @@ bool FunctionTranslator::atomic() {
   const Operand &value = operand(first + 1);
   if (lanes > 1 && (value.kind != Operand::Vector || value.parts.size() != lanes))
     return false;
+  needDefined(value);
   std::vector<Value *> sources;
   for (unsigned i = 0; i < lanes; ++i) {
     Value *source = load(lanes == 1 ? value : value.parts[i], type.width());

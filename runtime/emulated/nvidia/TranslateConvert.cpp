@@ -223,6 +223,12 @@ bool FunctionTranslator::convert() {
     Value *result = convertOne(to.element(), from.element(), value);
     if (!result)
       return false;
+    if (checks.smallNans && (to.kind == NumberType::E4M3 || to.kind == NumberType::E5M2)) {
+      // NaN is 0x7F of e4m3, everything above 0x7C of e5m2, with either sign (OFP8).
+      uint64_t last = to.kind == NumberType::E4M3 ? 0x7E : 0x7C;
+      Value *magnitude = builder.CreateAnd(result, constant(8, 0x7F));
+      faultIf(builder.CreateICmpUGT(magnitude, constant(8, last)), "quernSmallNan", {thread, site()});
+    }
     results.push_back(result);
   }
   store(operand(0), join(results, to.bits), to.isSigned());

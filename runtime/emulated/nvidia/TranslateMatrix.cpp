@@ -171,6 +171,7 @@ FunctionTranslator::Value *FunctionTranslator::matrixMemory() {
 /// Stores the registers of |from|, a register or a vector of |count|, to words |first| and up.
 bool FunctionTranslator::putMatrixWords(const Operand &from, uint32_t first, uint32_t count) {
   bool isVector = from.kind == Operand::Vector;
+  needDefined(from);
   if (!isMatrixFragment(from, count))
     return false;
   for (uint32_t i = 0; i < count; ++i) {

@@ -43,6 +43,7 @@ FunctionTranslator::Value *FunctionTranslator::address(const Operand &operand) {
   const Operand &base = operand.parts[0];
   Value *value = nullptr;
   if (base.kind == Operand::Register) {
+    needRegister(base.index);
     value = builder.CreateLoad(registers[base.index]->getAllocatedType(), registers[base.index]);
     unsigned bits = value->getType()->getIntegerBitWidth();
     if (bits < 32)
@@ -136,9 +137,18 @@ FunctionTranslator::Value *FunctionTranslator::hostPointer(Space space, Value *a
     return sharedPointer(address, bytes, flags, stored);
   case Space::Local:
     return localPointer(address, bytes, flags);
-  default:
+  default: {
     count(write ? globalStores : globalLoads, bytes);
-    return globalPointer(address, bytes, flags);
+    Value *pointer = globalPointer(address, bytes, flags);
+    if (checks.globalRaces) {
+      if (has("release") || has("acq_rel"))
+        flags |= AccessRelease;
+      callOut("quernNoteGlobal", builder.getVoidTy(),
+              {thread, site(), address, builder.getInt32(bytes), builder.getInt32(flags),
+               stored ? stored : llvm::ConstantPointerNull::get(builder.getPtrTy())});
+    }
+    return pointer;
+  }
   }
 }
 
@@ -242,7 +252,9 @@ bool FunctionTranslator::storeMemory() {
     if (!where)
       return false;
     Value *stored = nullptr;
-    if (sanitize && space == Space::Shared) {
+    if (space != Space::Local)
+      needDefined(from);
+    if (space == Space::Shared ? sanitize : space != Space::Local && checks.globalRaces) {
       // The check compares what is written with what is there.
       stored = makeAlloca(llvm::ArrayType::get(builder.getInt8Ty(), bytes), 16);
       for (unsigned i = 0; i < lanes; ++i)
@@ -328,6 +340,9 @@ bool FunctionTranslator::fence() {
       return false;
     callOut("quernMapFence", builder.getVoidTy(), {thread, where});
   }
+  // Wider than the block: PTX ISA 8.5, scopes.
+  if (checks.globalRaces && !has("proxy") && !has("cta"))
+    callOut("quernFenceGlobal", builder.getVoidTy(), {thread});
   builder.CreateFence(llvm::AtomicOrdering::SequentiallyConsistent);
   return true;
 }

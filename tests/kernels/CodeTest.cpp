@@ -101,11 +101,13 @@ void checkSymbols(const lowering::CompiledKernel &kernel, const std::string &wha
 }
 
 /// Assembles all of |texts| in one call; the report names each kernel that spills.
-void checkPtx(const std::vector<lowering::CompiledKernel> &kernels, const TargetInfo &info) {
+void checkPtx(const std::vector<lowering::CompiledKernel> &kernels,
+              const std::vector<lowering::KernelRequest> &requests, const TargetInfo &info) {
   static const std::string ptxas = findPtxas();
   if (ptxas.empty())
     GTEST_SKIP() << "there is no ptxas";
-  for (const lowering::CompiledKernel &kernel : kernels) {
+  for (size_t i = 0; i < kernels.size(); ++i) {
+    const lowering::CompiledKernel &kernel = kernels[i];
     std::string path = testing::TempDir() + "/" + std::string(info.architecture) + kernel.symbol + ".ptx";
     std::ofstream(path) << kernel.code;
     int code;
@@ -115,7 +117,8 @@ void checkPtx(const std::vector<lowering::CompiledKernel> &kernels, const Target
     std::remove(path.c_str());
     EXPECT_EQ(code, 0) << report;
     EXPECT_NE(report.find("0 bytes stack frame, 0 bytes spill stores"), std::string::npos)
-        << kernel.symbol << report;
+        << requests[i].text() << "\n"
+        << report;
   }
 }
 
@@ -142,7 +145,7 @@ TEST_P(CodeTest, DefaultSchedules) {
     kernels.push_back(*std::move(compiled));
   }
   if (info.form == CodeForm::Ptx)
-    checkPtx(kernels, info);
+    checkPtx(kernels, requests, info);
 }
 
 std::vector<std::string> allTargets() {

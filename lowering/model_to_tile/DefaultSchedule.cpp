@@ -178,6 +178,9 @@ tile::Schedule defaultSchedule(const std::string &kernel,
     // Each thread holds the scores of all heads of the group: G * BN registers.
     int64_t scores = (target.simd ? 32 : 64) / std::max<int64_t>(1, p.integer("G"));
     schedule.tile = {std::clamp(int32_t(std::bit_floor(uint64_t(scores))), 4, 16)};
+    // Wide heads: registers before resident blocks, or the assembler spills to make room for more of them.
+    if (!target.simd && p.integer("D") > 128)
+      schedule.occupancy = 1;
     return schedule;
   }
   if (kernel == "rms_norm" || kernel == "layer_norm") {

@@ -1,5 +1,6 @@
 //===- GpuFrame.cpp -------------------------------------------------------===//
 #include "lowering/targets/GpuFrame.h"
+#include "lowering/tile/BlockShape.h"
 
 using namespace mlir;
 
@@ -20,7 +21,8 @@ KernelFrame GpuFrame::openKernel(LaneBuilder &b, ModuleOp module, tile::KernelOp
   KernelFrame frame;
   frame.function = LLVM::LLVMFuncOp::create(
       b, b.loc, kernel.getSymName(), LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), types));
-  markKernel(frame.function, threads);
+  FailureOr<BlockShape> block = BlockShape::of(kernel);
+  markKernel(frame.function, threads, succeeded(block) ? block->schedule.occupancy : 0);
   Block *entry = frame.function.addEntryBlock(b);
   b.setInsertionPointToStart(entry);
   for (Value argument : entry->getArguments())

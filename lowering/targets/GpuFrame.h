@@ -27,7 +27,8 @@ protected:
   virtual mlir::Value threadIndex(LaneBuilder &b) = 0;
   virtual mlir::Value blockIndex(LaneBuilder &b) = 0;
   /// Calling convention and attributes that make |function| a kernel of blocks of |threads| threads.
-  virtual void markKernel(mlir::LLVM::LLVMFuncOp function, int32_t threads) = 0;
+  /// Registers are left for |occupancy| blocks on a unit; 0 leaves the choice to the assembler.
+  virtual void markKernel(mlir::LLVM::LLVMFuncOp function, int32_t threads, int32_t occupancy) = 0;
 
   CodeTarget target;
 

@@ -17,7 +17,7 @@ public:
   Value blockIndex(LaneBuilder &b) override {
     return b.intrinsic("llvm.amdgcn.workgroup.id.x", b.getI32Type(), {});
   }
-  void markKernel(LLVM::LLVMFuncOp function, int32_t threads) override {
+  void markKernel(LLVM::LLVMFuncOp function, int32_t threads, int32_t) override {
     OpBuilder b(function.getContext());
     std::string size = std::to_string(threads);
     function.setCConv(LLVM::CConv::AMDGPU_KERNEL);

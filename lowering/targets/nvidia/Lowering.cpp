@@ -17,11 +17,14 @@ public:
   Value blockIndex(LaneBuilder &b) override {
     return b.intrinsic("llvm.nvvm.read.ptx.sreg.ctaid.x", b.getI32Type(), {});
   }
-  void markKernel(LLVM::LLVMFuncOp function, int32_t threads) override {
+  void markKernel(LLVM::LLVMFuncOp function, int32_t threads, int32_t occupancy) override {
     OpBuilder b(function.getContext());
     function.setCConv(LLVM::CConv::PTX_Kernel);
-    function.setPassthroughAttr(b.getArrayAttr(
-        {b.getStringAttr("nounwind"), b.getStrArrayAttr({"nvvm.reqntid", std::to_string(threads)})}));
+    SmallVector<Attribute> attributes = {b.getStringAttr("nounwind"),
+                                         b.getStrArrayAttr({"nvvm.reqntid", std::to_string(threads)})};
+    if (occupancy)
+      attributes.push_back(b.getStrArrayAttr({"nvvm.minctasm", std::to_string(occupancy)}));
+    function.setPassthroughAttr(b.getArrayAttr(attributes));
   }
 
   Value shuffleXor(LaneBuilder &b, Value value, int32_t mask) override {

@@ -1,11 +1,12 @@
 //===- HostPeaks.cpp ------------------------------------------------------===//
 #include "runtime/measure/HostPeaks.h"
 
-#include "support/Threads.h"
-
+#include <barrier>
 #include <chrono>
-#include <cstring>
 #include <functional>
+#include <pthread.h>
+#include <sched.h>
+#include <thread>
 #include <vector>
 
 namespace quern::runtime {
@@ -13,7 +14,8 @@ namespace quern::runtime {
 namespace {
 
 constexpr unsigned repetitions = 15;
-constexpr uint64_t iterations = 200000; // of the loops below: about a millisecond
+/// Of the loops below: some milliseconds, so that waking the other threads is a small part of them.
+constexpr uint64_t iterations = 2000000;
 
 // Twelve accumulators cover the latency (4 or 5 clocks) of two units. Registers are named so that the loop is
 // what it says, whatever the compiler would make of it; all values are zero and stay so.
@@ -35,21 +37,45 @@ void fma256(uint64_t count) { QUERN_LOOP("vfmadd231ps", "ymm"); }
 void fma512(uint64_t count) { QUERN_LOOP("vfmadd231ps", "zmm"); }
 void bf16Dot512(uint64_t count) { QUERN_LOOP("vdpbf16ps", "zmm"); }
 
-double secondsOf(const std::function<void()> &work) {
-  auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+/// The processors that this process may use, in order.
+std::vector<int> allowedProcessors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::vector<int> list;
+  if (sched_getaffinity(0, sizeof(set), &set) == 0)
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+      if (CPU_ISSET(cpu, &set))
+        list.push_back(cpu);
+  return list;
 }
 
-/// Rates over |repetitions| runs of |work| by all threads of |pool|.
-Estimate rates(ThreadPool &pool, double amount, const std::function<void(unsigned)> &work) {
+/// Rates over |repetitions| runs of |work| by |threads| threads that begin together. Each stays on a
+/// processor of its own: threads that were just started may otherwise share one for a while.
+Estimate rates(unsigned threads, double amount, const std::function<void(unsigned)> &work) {
+  const std::vector<int> processors = allowedProcessors();
   std::vector<double> samples;
-  for (unsigned i = 0; i <= repetitions; ++i) {
-    double seconds = secondsOf([&] {
-      pool.parallelFor(0, pool.size(), 1, [&](uint64_t piece, uint64_t, unsigned) { work(unsigned(piece)); });
-    });
-    if (i != 0) // the first one warms up
-      samples.push_back(amount / seconds);
+  std::barrier together{ptrdiff_t(threads)};
+  auto run = [&](unsigned index) {
+    if (index < processors.size()) {
+      cpu_set_t own;
+      CPU_ZERO(&own);
+      CPU_SET(processors[index], &own);
+      pthread_setaffinity_np(pthread_self(), sizeof(own), &own); // without it the rate is a lower bound
+    }
+    for (unsigned i = 0; i <= repetitions; ++i) {
+      together.arrive_and_wait();
+      auto begin = std::chrono::steady_clock::now();
+      work(index);
+      together.arrive_and_wait();
+      std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+      if (index == 0 && i != 0) // the first one warms up
+        samples.push_back(amount / taken.count());
+    }
+  };
+  {
+    std::vector<std::jthread> all;
+    for (unsigned index = 0; index < threads; ++index)
+      all.emplace_back(run, index);
   }
   return estimate(samples);
 }
@@ -75,22 +101,18 @@ std::optional<Estimate> hostPeak(HostUnit unit, unsigned threads) {
   }
   if (!loop)
     return std::nullopt;
-  ThreadPool pool(threads);
-  return rates(pool, 2 * lanes * 12 * double(iterations) * pool.size(), [&](unsigned) { loop(iterations); });
+  return rates(threads, 2 * lanes * 12 * double(iterations) * threads, [&](unsigned) { loop(iterations); });
 }
 
 Estimate hostReadBandwidth(unsigned threads, size_t bytes) {
-  ThreadPool pool(threads);
-  const size_t words = bytes / sizeof(uint64_t), share = words / pool.size();
+  const size_t words = bytes / sizeof(uint64_t), share = words / threads;
   std::vector<uint64_t> memory(words, 1);
-  std::vector<uint64_t> sums(pool.size() * 8); // one cache line each
-  return rates(pool, double(share) * pool.size() * sizeof(uint64_t), [&](unsigned piece) {
-    const uint64_t *from = memory.data() + piece * share;
+  return rates(threads, double(share) * threads * sizeof(uint64_t), [&](unsigned index) {
+    const uint64_t *from = memory.data() + index * share;
     uint64_t sum = 0;
     for (size_t i = 0; i < share; ++i)
       sum += from[i];
-    asm volatile("" : : "r"(sum));
-    sums[piece * 8] = sum;
+    asm volatile("" : : "r"(sum)); // the sum is used
   });
 }
 

@@ -23,7 +23,7 @@ enum class HostUnit : uint8_t {
   Bf16Dot512, ///< products of bf16 pairs into f32, 512-bit (AVX512_BF16)
 };
 
-/// Operations per second (a multiply-add is two) of |unit| with |threads| threads at the same time: the
+/// Operations per second (a multiply-add is two) of |unit| with |threads| > 0 threads at the same time: the
 /// estimate over short runs. Nothing where the processor lacks it.
 std::optional<Estimate> hostPeak(HostUnit unit, unsigned threads);
 

@@ -9,6 +9,7 @@
 
 #include "runtime/Device.h"
 #include "runtime/Doctor.h"
+#include "runtime/Sanitize.h"
 #include "support/Status.h"
 
 #include <memory>
@@ -27,9 +28,9 @@ using EmulatedFactory = Expected<std::unique_ptr<Device>> (*)(const std::string 
 /// How to open a device; a backend ignores what does not concern it.
 struct DeviceOptions {
   uint32_t threads = 0; ///< host threads of CPU and emulated devices; 0: OMP_NUM_THREADS, else all allowed
-  uint64_t memoryLimit = 0;           ///< bytes that may be allocated at one time; 0: what the device has
-  uint64_t seed = 0;                  ///< emulated: order in which warps run
-  bool sanitize = true;               ///< emulated: check bounds, alignment, races
+  uint64_t memoryLimit = 0; ///< bytes that may be allocated at one time; 0: what the device has
+  uint64_t seed = 0;        ///< emulated: order in which warps run
+  SanitizeSet sanitize = SanitizeSet::standard(); ///< emulated: what is looked for
   EmulatedFactory emulated = nullptr; ///< linked in; null: libquern-emulated.so beside the program
   std::string emulatedLibrary = {};   ///< path of that library where it is elsewhere
 };

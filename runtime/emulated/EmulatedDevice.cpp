@@ -257,7 +257,11 @@ Expected<std::unique_ptr<Device>> openEmulatedDevice(const std::string &target,
                                                      const DeviceOptions &options) {
   RunOptions run;
   run.seed = options.seed;
-  run.sanitize = options.sanitize;
+  run.sanitize = !options.sanitize.empty();
+  run.uninitialised = options.sanitize.has(Sanitize::Uninitialised);
+  run.registers = options.sanitize.has(Sanitize::Registers);
+  run.globalRaces = options.sanitize.has(Sanitize::GlobalRaces);
+  run.smallNans = options.sanitize.has(Sanitize::Fp8Nan);
   run.workers = options.threads ? options.threads : defaultThreads();
   auto device = openEmulated(target, run, options.memoryLimit);
   if (!device.ok())

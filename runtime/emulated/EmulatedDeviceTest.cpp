@@ -127,7 +127,7 @@ TEST(EmulatedDevice, TakesTheOptionsOfTheRuntime) {
   DeviceOptions options;
   options.threads = 2;
   options.seed = 5;
-  options.sanitize = false;
+  options.sanitize = SanitizeSet::none();
   options.memoryLimit = 1000;
   auto device = openEmulatedDevice("nvidia:sm_80", options);
   ASSERT_TRUE(device.ok()) << device.error().message();
@@ -144,6 +144,13 @@ TEST(EmulatedDevice, TakesTheOptionsOfTheRuntime) {
   EXPECT_EQ(emulated.options().seed, 5u);
   EXPECT_EQ(emulated.options().workers, 2u);
   EXPECT_FALSE(emulated.options().sanitize);
+  options.memoryLimit = 0;
+  options.sanitize = *SanitizeSet::parse("registers,fp8-nan");
+  auto checked = openEmulatedDevice("nvidia:sm_80", options);
+  ASSERT_TRUE(checked.ok());
+  const RunOptions &run = static_cast<EmulatedDevice &>(**checked).options();
+  EXPECT_TRUE(run.sanitize && run.registers && run.smallNans);
+  EXPECT_FALSE(run.uninitialised || run.globalRaces);
   EXPECT_EQ(openEmulatedDevice("nvidia:sm_1", options).error().id(), "E-EMULATED-TARGET");
 }
 

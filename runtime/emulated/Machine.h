@@ -78,7 +78,7 @@ struct RunOptions {
   bool poisonShared = true;  ///< shared memory starts as 0xCB bytes rather than zeros
   bool sanitize = true;      ///< check bounds, alignment and shared-memory races
   bool uninitialised = true; ///< with sanitize: report reads of shared memory that nothing has written
-  bool registers = false;    ///< with sanitize, NVIDIA: report registers that nothing has written
+  bool registers = false;    ///< with sanitize: report registers that nothing has written
   bool globalRaces = false;  ///< with sanitize, NVIDIA: report data races in global memory
   bool smallNans = false;    ///< with sanitize, NVIDIA: report conversions to NaN of an 8-bit format
   AsyncOrder asynchronous = AsyncOrder::BySeed;

@@ -253,6 +253,22 @@ TEST_F(Verbs, benchRefusesWhatItCannotTime) {
   EXPECT_EQ(many.exit, 2) << many.err;
 }
 
+/// Nothing is found in code of ours, whatever is looked for, and the tokens are the same.
+TEST_F(Verbs, sanitizeTakesSetsOfChecks) {
+  auto run = [&](const char *checks) {
+    return quern({"run", *shared / "m.quern", "--device", "emulated:nvidia:sm_90a", "--ids", "5,6,7", "-n",
+                  "3", "--temp", "0", "--sanitize", checks});
+  };
+  RunResult all = run("all"), none = run("none");
+  EXPECT_EQ(all.exit, 0) << all.err;
+  EXPECT_EQ(none.exit, 0) << none.err;
+  EXPECT_EQ(all.out, none.out);
+  RunResult unknown = run("memory,race");
+  EXPECT_EQ(unknown.exit, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("no emulated device looks for `race`"));
+  EXPECT_THAT(unknown.err, HasSubstr("global-races"));
+}
+
 TEST_F(Verbs, devicesAndDoctor) {
   JsonDocument devices = json(quern({"devices", "--format", "json"}));
   EXPECT_EQ(devices.value().find("schema")->string(), "quern.devices");

@@ -290,6 +290,19 @@ private:
 
 } // namespace
 
+void addSanitizeFlag(CLI::App &app, DeviceOptions &options) {
+  auto read = [&options](const std::string &text) {
+    Expected<SanitizeSet> set = SanitizeSet::parse(text);
+    if (!set.ok())
+      throw CLI::ValidationError("--sanitize", set.error().sentence() + "; " + set.error().remedyText());
+    options.sanitize = *set;
+  };
+  app.add_option_function<std::string>(
+         "--sanitize", read,
+         "Emulated devices: all, none, or some of memory, uninitialised, registers, global-races, fp8-nan")
+      ->default_str("memory,uninitialised");
+}
+
 VerbBody addRunFlags(CLI::App &app, EmulatedFactory emulated) {
   auto options = std::make_shared<RunOptions>();
   options->session.deviceOptions.emulated = emulated;
@@ -317,8 +330,7 @@ VerbBody addRunFlags(CLI::App &app, EmulatedFactory emulated) {
       ->check(CLI::Range(int64_t(1), int64_t(1) << 24));
   app.add_option("--weights-dir", options->session.weightsDirectory,
                  "The checkpoint of an artifact with linked weights");
-  app.add_flag("--sanitize,!--no-sanitize", options->session.deviceOptions.sanitize,
-               "Emulated devices: check bounds, alignment and races (default)");
+  addSanitizeFlag(app, options->session.deviceOptions);
   app.add_flag("--stats", options->stats, "Print times and sizes at the end");
   addProgramFlags(app, options->flags);
   return [=]() -> Status { return Run(*options).execute(); };

@@ -20,6 +20,9 @@ namespace quern::tools {
 /// Runs a verb after its flags have been parsed.
 using VerbBody = std::function<Status()>;
 
+/// --sanitize LIST, into |options|, which outlives the parse.
+void addSanitizeFlag(CLI::App &app, runtime::DeviceOptions &options);
+
 /// |emulated| opens emulated devices where they are linked into the program; null looks for their library
 /// beside it.
 VerbBody addRunFlags(CLI::App &app, runtime::EmulatedFactory emulated);

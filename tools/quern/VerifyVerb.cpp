@@ -86,6 +86,7 @@ VerbBody addVerifyVerb(CLI::App &app) {
   verb->add_option("FILE", options->artifact, "Artifact")->required();
   verb->add_option("--device", options->session.device, "cpu, cuda:0, hip:0, emulated:TARGET")
       ->default_str("the best present");
+  addSanitizeFlag(*verb, options->session.deviceOptions);
   verb->add_option("--threads", options->session.deviceOptions.threads, "Host threads; 0 for all allowed");
   verb->add_option("--tokens", options->promptTokens, "Tokens of the first step")->check(CLI::Range(1, 512));
   verb->add_option("--steps", options->newTokens, "Steps of one token behind it")->check(CLI::Range(0, 512));

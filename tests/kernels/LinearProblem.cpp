@@ -104,4 +104,17 @@ std::vector<double> LinearProblem::reference() const {
   return out;
 }
 
+void LinearProblem::expectRowsIndependent(KernelHarness &harness,
+                                          const lowering::KernelRequest &request) const {
+  HostTensor all = run(harness, request);
+  LinearProblem one = *this;
+  one.c.rows = one.xRows = 1;
+  for (int row : {0, c.rows / 2, c.rows - 1}) {
+    one.x.values.assign(x.values.begin() + row * xs, x.values.begin() + (row + 1) * xs);
+    HostTensor got = one.run(harness, request), want{c.y, {}};
+    want.values.assign(all.values.begin() + row * c.n, all.values.begin() + (row + 1) * c.n);
+    expectEqual(got, want, "row " + std::to_string(row));
+  }
+}
+
 } // namespace quern::test

@@ -30,6 +30,8 @@ struct LinearProblem {
   /// The rows of y without what lies between them, which must keep its sentinel.
   HostTensor run(KernelHarness &harness, const lowering::KernelRequest &request) const;
   std::vector<double> reference() const;
+  /// Fails the test unless rows of one matrix have the same bits alone as among all others.
+  void expectRowsIndependent(KernelHarness &harness, const lowering::KernelRequest &request) const;
   /// Rows of the arrangement by groups, at most.
   int places() const { return c.rows + c.experts * (round - 1); }
 };

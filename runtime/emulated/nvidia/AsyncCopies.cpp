@@ -13,7 +13,8 @@ namespace quern::runtime::emulated::nvidia {
 void AsyncCopy::apply() {
   if (applied)
     return;
-  std::memcpy(to, from, sourceBytes);
+  if (sourceBytes) // else there may be no source at all
+    std::memcpy(to, from, sourceBytes);
   std::memset(to + sourceBytes, 0, bytes - sourceBytes);
   applied = true;
 }

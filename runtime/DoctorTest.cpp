@@ -1,5 +1,6 @@
 //===- DoctorTest.cpp -----------------------------------------------------===//
 #include "runtime/Doctor.h"
+#include "support/ScratchDirectory.h"
 
 #include <gtest/gtest.h>
 
@@ -16,7 +17,8 @@ const Check *find(const std::vector<Check> &checks, const char *name) {
 }
 
 TEST(Doctor, EveryFaultHasAFix) {
-  std::vector<Check> checks = diagnose("/tmp/quern/cache/that/is/not/there");
+  quern::ScratchDirectory scratch;
+  std::vector<Check> checks = diagnose(scratch / "cache/that/is/not/there");
   ASSERT_FALSE(checks.empty());
   for (const Check &check : checks) {
     EXPECT_FALSE(check.detail.empty()) << check.name;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
+#include <cstring>
 #include <sys/resource.h>
 
 namespace quern::conformance {
@@ -32,6 +34,31 @@ protected:
     EXPECT_EQ(download(*bufferB), b);
   }
 };
+
+TEST_F(Launch, AdoptedMemoryIsReadWhereItIs) {
+  const uint32_t n = 300;
+  const std::vector<uint32_t> words = randomWords(n + 4, 21);
+  // 16 bytes behind the start of an allocation: no more than the promised alignment.
+  auto *memory = static_cast<std::byte *>(std::aligned_alloc(256, 2048));
+  std::unique_ptr<std::byte, decltype(&std::free)> owner(memory, &std::free);
+  std::memcpy(memory, words.data(), words.size() * 4);
+  std::unique_ptr<Buffer> adopted = device->adopt(std::span<const std::byte>(memory + 16, n * 4));
+  if (!adopted)
+    GTEST_SKIP() << "kernels of this device do not read host memory in place";
+  EXPECT_EQ(device->counters().bytesAllocated, 0u) << "adopted memory is not the device's";
+  EXPECT_EQ(adopted->size(), n * 4u);
+  const std::vector<uint32_t> a(words.begin() + 4, words.end());
+  EXPECT_EQ(download(*adopted), a);
+  std::vector<uint32_t> b = randomWords(n, 22), expected(n);
+  for (uint32_t i = 0; i < n; ++i)
+    expected[i] = a[i] + 3 * b[i] + i;
+  std::unique_ptr<Buffer> bufferB = upload(b), out = allocate(n * 4);
+  EXPECT_OK(device->launch(kernel("add_indexed"), shape((n + blockThreads - 1) / blockThreads),
+                           std::vector{pointer(*out), pointer(*adopted), pointer(*bufferB), i32(n)}));
+  EXPECT_EQ(download(*out), expected);
+  adopted.reset();
+  EXPECT_EQ(std::memcmp(memory, words.data(), words.size() * 4), 0) << "the owner's bytes stay";
+}
 
 TEST_F(Launch, DamagedCodeIsRefused) {
   const std::vector<std::byte> whole = code();

@@ -7,13 +7,21 @@ static const KernelText texts[] = {
 #include "kernels/KernelTexts.inc"
 };
 
-std::span<const KernelText> kernelTexts() { return texts; }
+static const KernelText spaces[] = {
+#include "kernels/KernelSpaces.inc"
+};
 
-const KernelText *findKernelText(std::string_view name) {
-  for (const KernelText &text : texts)
+static const KernelText *find(std::span<const KernelText> all, std::string_view name) {
+  for (const KernelText &text : all)
     if (name == text.name)
       return &text;
   return nullptr;
 }
+
+std::span<const KernelText> kernelTexts() { return texts; }
+
+const KernelText *findKernelText(std::string_view name) { return find(texts, name); }
+
+const KernelText *findKernelSpace(std::string_view name) { return find(spaces, name); }
 
 } // namespace quern

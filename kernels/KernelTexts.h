@@ -1,7 +1,7 @@
 //===- KernelTexts.h - The kernel texts, embedded in the program ----------===//
 //
-// kernels/<kernel>/tile.mlir is compiled into a generated library, so that a static program needs no install
-// tree.
+// kernels/<kernel>/tile.mlir and space.json are compiled into a generated library, so that a static program needs no
+// install tree.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_KERNELS_KERNELTEXTS_H
@@ -22,6 +22,8 @@ struct KernelText {
 std::span<const KernelText> kernelTexts();
 /// Null where there is none of that name.
 const KernelText *findKernelText(std::string_view name);
+/// kernels/<kernel>/space.json (docs/Tuning.md); null where the kernel has none.
+const KernelText *findKernelSpace(std::string_view name);
 
 } // namespace quern
 

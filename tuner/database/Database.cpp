@@ -23,7 +23,7 @@ CREATE TABLE device(
   key TEXT PRIMARY KEY, hardware TEXT NOT NULL, architecture TEXT NOT NULL, units INTEGER NOT NULL,
   partition TEXT NOT NULL, memory_clock_mhz INTEGER NOT NULL, name TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE toolchain(
-  key TEXT PRIMARY KEY, compiler TEXT NOT NULL, driver TEXT NOT NULL, version TEXT NOT NULL) WITHOUT ROWID;
+  key TEXT PRIMARY KEY, compiler TEXT NOT NULL, target TEXT NOT NULL, driver TEXT NOT NULL, version TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE problem(
   key TEXT PRIMARY KEY, family TEXT NOT NULL, kernel TEXT NOT NULL, parameters TEXT NOT NULL, dtype TEXT NOT NULL,
   first INTEGER NOT NULL, last INTEGER NOT NULL) WITHOUT ROWID;
@@ -260,13 +260,14 @@ static Status insertDevice(const Connection &connection, const DeviceIdentity &d
 
 static Status insertToolchain(const Connection &connection, const Toolchain &toolchain) {
   QUERN_ASSIGN_OR_RETURN(
-      Statement row, connection.prepare("INSERT INTO toolchain VALUES(?,?,?,?) ON CONFLICT(key) DO UPDATE "
+      Statement row, connection.prepare("INSERT INTO toolchain VALUES(?,?,?,?,?) ON CONFLICT(key) DO UPDATE "
                                         "SET version=excluded.version WHERE excluded.version<>'' AND "
                                         "(version='' OR excluded.version<version)"));
   row.bind(1, toolchain.key())
       .bind(2, toolchain.compiler)
-      .bind(3, toolchain.driver)
-      .bind(4, toolchain.version);
+      .bind(3, toolchain.target)
+      .bind(4, toolchain.driver)
+      .bind(5, toolchain.version);
   return row.run();
 }
 
@@ -374,7 +375,7 @@ static DeviceIdentity readDevice(const Statement &row, int column) {
 }
 
 static Toolchain readToolchain(const Statement &row, int column) {
-  return {row.text(column), row.text(column + 1), row.text(column + 2)};
+  return {row.text(column), row.text(column + 1), row.text(column + 2), row.text(column + 3)};
 }
 
 static Expected<Measurement> readMeasurement(const Statement &row) {
@@ -382,24 +383,24 @@ static Expected<Measurement> readMeasurement(const Statement &row) {
   QUERN_ASSIGN_OR_RETURN(m.problem, readProblem(row, 1));
   m.device = readDevice(row, 6);
   m.toolchain = readToolchain(row, 12);
-  m.config = row.text(15);
-  m.tokens = row.integer(16);
-  m.isDefault = row.integer(17) != 0;
-  QUERN_ASSIGN_OR_RETURN(m.outcome, parseOutcome(row.text(18)));
-  QUERN_ASSIGN_OR_RETURN(JsonDocument samples, parseJson(row.text(19)));
+  m.config = row.text(16);
+  m.tokens = row.integer(17);
+  m.isDefault = row.integer(18) != 0;
+  QUERN_ASSIGN_OR_RETURN(m.outcome, parseOutcome(row.text(19)));
+  QUERN_ASSIGN_OR_RETURN(JsonDocument samples, parseJson(row.text(20)));
   QUERN_ASSIGN_OR_RETURN(std::vector<JsonRef> items, samples.root().asArray());
   for (JsonRef item : items) {
     QUERN_ASSIGN_OR_RETURN(double seconds, item.asFloat());
     m.samples.push_back(seconds);
   }
-  m.runsPerSample = uint32_t(row.integer(20));
-  m.cache = row.text(21);
-  m.seed = uint64_t(row.integer(22));
-  m.error = row.number(23);
-  m.timestamp = row.integer(24);
-  m.session = row.text(25);
-  m.detail = row.text(26);
-  QUERN_ASSIGN_OR_RETURN(JsonDocument facts, parseJson(row.text(27)));
+  m.runsPerSample = uint32_t(row.integer(21));
+  m.cache = row.text(22);
+  m.seed = uint64_t(row.integer(23));
+  m.error = row.number(24);
+  m.timestamp = row.integer(25);
+  m.session = row.text(26);
+  m.detail = row.text(27);
+  QUERN_ASSIGN_OR_RETURN(JsonDocument facts, parseJson(row.text(28)));
   m.facts = facts.value();
   QUERN_RETURN_IF_ERROR(check(m));
   return std::move(m);
@@ -408,7 +409,8 @@ static Expected<Measurement> readMeasurement(const Statement &row) {
 Expected<std::vector<Measurement>> Database::measurements(const Query &query) const {
   std::string sql =
       "SELECT m.key, p.kernel, p.parameters, p.dtype, p.first, p.last, d.hardware, d.architecture, d.units, "
-      "d.partition, d.memory_clock_mhz, d.name, t.compiler, t.driver, t.version, m.config, m.tokens, "
+      "d.partition, d.memory_clock_mhz, d.name, t.compiler, t.target, t.driver, t.version, m.config, "
+      "m.tokens, "
       "m.is_default, "
       "m.outcome, m.samples, m.runs_per_sample, m.cache, m.seed, m.error, m.timestamp, m.session, m.detail, "
       "m.facts "
@@ -507,8 +509,9 @@ Expected<std::vector<DeviceIdentity>> Database::devices() const {
 }
 
 Expected<std::vector<Toolchain>> Database::toolchains() const {
-  QUERN_ASSIGN_OR_RETURN(Statement row, state->connection->prepare(
-                                            "SELECT compiler, driver, version FROM toolchain ORDER BY key"));
+  QUERN_ASSIGN_OR_RETURN(
+      Statement row,
+      state->connection->prepare("SELECT compiler, target, driver, version FROM toolchain ORDER BY key"));
   std::vector<Toolchain> result;
   for (;;) {
     QUERN_ASSIGN_OR_RETURN(bool more, row.step());

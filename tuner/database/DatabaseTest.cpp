@@ -421,8 +421,8 @@ TEST(Acceptance, MovedDirectoriesChangeNoKey) {
   EXPECT_EQ(m.problem.key(), "10f719d8fbc0d52b277bb304d21f82e6");
   EXPECT_EQ(m.problem.familyKey(), "b838938ecb97988bd6707d2bf741bd9a");
   EXPECT_EQ(m.device.key(), "54166a0fdb900cebc9d2f1f04adca265");
-  EXPECT_EQ(m.toolchain.key(), "232367bea73356252b0c6fa809e35d5e");
-  EXPECT_EQ(m.key(), "779dd38c5153f107bd3dc51e06728540");
+  EXPECT_EQ(m.toolchain.key(), "f22911d0582301cf5f98533b3a0e2c8d");
+  EXPECT_EQ(m.key(), "4316ed8d38684a1fa01fd7563b83567b");
 }
 
 TEST(Acceptance, EqualNameIsNotEqualDevice) {

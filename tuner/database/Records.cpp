@@ -32,7 +32,9 @@ std::string DeviceIdentity::key() const { return keyOf("device " + text()); }
 
 uint32_t memoryClockClass(uint32_t mhz) { return (mhz + 25) / 50 * 50; }
 
-std::string Toolchain::text() const { return "compiler=" + compiler + " driver=" + driver; }
+std::string Toolchain::text() const {
+  return "compiler=" + compiler + " target=" + target + " driver=" + driver;
+}
 std::string Toolchain::key() const { return keyOf("toolchain " + text()); }
 
 static constexpr const char *outcomeNames[outcomeCount] = {"ok",         "wrong", "compile failed",
@@ -160,6 +162,7 @@ static Json deviceToJson(const DeviceIdentity &device) {
 static Json toolchainToJson(const Toolchain &toolchain) {
   Json json = Json::object();
   json.set("compiler", toolchain.compiler);
+  json.set("target", toolchain.target);
   json.set("driver", toolchain.driver);
   return json;
 }
@@ -229,6 +232,7 @@ Expected<Measurement> measurementFromJson(JsonRef json) {
   m.device.name = name.value_or("");
   QUERN_ASSIGN_OR_RETURN(JsonRef toolchain, json.getObject("toolchain"));
   QUERN_ASSIGN_OR_RETURN(m.toolchain.compiler, toolchain.getString("compiler"));
+  QUERN_ASSIGN_OR_RETURN(m.toolchain.target, toolchain.getString("target"));
   QUERN_ASSIGN_OR_RETURN(m.toolchain.driver, toolchain.getString("driver"));
   QUERN_ASSIGN_OR_RETURN(std::optional<std::string_view> version, toolchain.findString("version"));
   m.toolchain.version = version.value_or("");

@@ -68,9 +68,10 @@ struct DeviceIdentity {
 /// |mhz| as a class: cards of one product differ by a few MHz.
 uint32_t memoryClockClass(uint32_t mhz);
 
-/// What made the code.
+/// What made the code, and for what.
 struct Toolchain {
   std::string compiler; ///< `lowering::compilerFingerprint()`
+  std::string target;   ///< of the code: "nvidia:sm_90a", "cpu:x86-64-v3"; a device may run code of several
   std::string driver;   ///< what finishes the code on the device; empty where nothing does
   std::string version;  ///< "0.1.0", for people; no part of the key
 

@@ -18,7 +18,7 @@ inline Measurement testMeasurement(std::string config, double seconds, int64_t t
   Measurement m;
   m.problem = testProblem();
   m.device = testDevice();
-  m.toolchain = {"c0ffee", "driver 13.0", "0.1.0"};
+  m.toolchain = {"c0ffee", "nvidia:sm_90a", "driver 13.0", "0.1.0"};
   m.config = std::move(config);
   m.tokens = 16;
   for (int i = 0; i < 11; ++i)

@@ -150,21 +150,23 @@ function(quern_use_mlir target)
   endif()
 endfunction()
 
-# quern_fuzz(NAME SRCS file... DEPS lib... CORPUS folder [DICTIONARY file] [SECONDS n])
+# quern_fuzz(NAME SRCS file... DEPS lib... CORPUS folder [DICTIONARY file])
 #   A fuzz target (its source defines LLVMFuzzerTestOneInput) and one ctest entry. Every build runs the committed
-#   corpus through it once; with QUERN_FUZZ it is linked to libFuzzer and searches on from there for a minute.
+#   corpus through it once; with QUERN_FUZZ it is linked to libFuzzer and searches on from there for
+#   QUERN_FUZZ_SECONDS. The target `fuzz_targets` builds all of them.
 function(quern_fuzz name)
-  cmake_parse_arguments(ARG "" "CORPUS;DICTIONARY;SECONDS" "SRCS;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "CORPUS;DICTIONARY" "SRCS;DEPS" ${ARGN})
   if(QUERN_FUZZ)
     add_executable(${name} ${ARG_SRCS})
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-    if(NOT ARG_SECONDS)
-      set(ARG_SECONDS 60)
+    if(NOT TARGET fuzz_targets)
+      add_custom_target(fuzz_targets)
     endif()
+    add_dependencies(fuzz_targets ${name})
     # New inputs go to the build folder; a failing one stays there as crash-<digest>.
     set(found "${CMAKE_BINARY_DIR}/fuzz/${name}")
     file(MAKE_DIRECTORY "${found}")
-    set(arguments -max_total_time=${ARG_SECONDS} -max_len=65536 -rss_limit_mb=4096 -artifact_prefix=${found}/
+    set(arguments -max_total_time=${QUERN_FUZZ_SECONDS} -max_len=65536 -rss_limit_mb=4096 -artifact_prefix=${found}/
         "${found}" "${ARG_CORPUS}")
     if(ARG_DICTIONARY)
       list(PREPEND arguments "-dict=${ARG_DICTIONARY}")

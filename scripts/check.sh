@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Sets up, builds and runs every test.
 #
-#   scripts/check.sh          what every change must pass
+#   scripts/check.sh          what every change must pass: every test, and a minute of fuzzing for the readers of
+#                             untrusted files together
 #   scripts/check.sh --full   also: format and clang-tidy of what was changed, the half without LLVM alone, all tests
-#                             under the sanitizers, a minute of fuzzing for each reader of untrusted files, the programs
-#                             that run anywhere
+#                             under the sanitizers, a minute of fuzzing for each reader, the programs that run anywhere
 #
 # The output ends with ctest's own summary; the lines before it say how many minutes each part took, count the tests
 # that were skipped, and say why.
@@ -82,6 +82,13 @@ check_static() {
   done
 }
 
+# A short search from the committed corpora: a minute for all readers together on 2 cores.
+fuzz_briefly() {
+  cmake --preset fuzz -DQUERN_FUZZ_SECONDS=15
+  cmake --build --preset fuzz --target fuzz_targets
+  ctest --test-dir build-fuzz --output-on-failure -j"$(nproc)" -R '^fuzz_'
+}
+
 part packages scripts/packages.sh
 export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
 if [ "$full" = yes ]; then
@@ -91,6 +98,9 @@ if [ "$full" = yes ]; then
     cat "build-$preset/summary.txt"
   done
   part static check_static
+fi
+if [ "$full" = no ]; then
+  part fuzz fuzz_briefly
 fi
 part "default: build" build_preset default
 if [ "$full" = yes ]; then

@@ -19,6 +19,7 @@ static const KernelText *find(std::span<const KernelText> all, std::string_view 
 }
 
 std::span<const KernelText> kernelTexts() { return texts; }
+std::span<const KernelText> kernelSpaces() { return spaces; }
 
 const KernelText *findKernelText(std::string_view name) { return find(texts, name); }
 

@@ -20,6 +20,8 @@ struct KernelText {
 
 /// All kernels in the order of their names.
 std::span<const KernelText> kernelTexts();
+/// The space.json of those that have one, in the order of their names.
+std::span<const KernelText> kernelSpaces();
 /// Null where there is none of that name.
 const KernelText *findKernelText(std::string_view name);
 /// kernels/<kernel>/space.json (docs/Tuning.md); null where the kernel has none.

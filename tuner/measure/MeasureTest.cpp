@@ -170,6 +170,29 @@ TEST(Candidate, SurvivesBytesAndRefusesDamage) {
   }
 }
 
+TEST(TrialResult, SurvivesJsonAndRefusesWhatIsNoTime) {
+  TrialResult result;
+  result.samples = {1e-6, 2e-6};
+  result.cache = runtime::CacheState::Warm;
+  auto parse = [](const std::string &text) {
+    Expected<JsonDocument> document = parseJson(text);
+    EXPECT_TRUE(document.ok());
+    return trialFromJson(document->root());
+  };
+  const std::string text = writeJson(trialToJson(result));
+  Expected<TrialResult> read = parse(text);
+  ASSERT_TRUE(read.ok()) << read.error().message();
+  EXPECT_EQ(writeJson(trialToJson(*read)), text);
+  for (const char *samples : {"[]", "[0.0]", "[-1e-6]", "[1e-6, 0]"}) {
+    Expected<TrialResult> refused =
+        parse(std::string(R"({"outcome": "ok", "cache": "cold", "runs_per_sample": 1, "samples": )") +
+              samples + "}");
+    ASSERT_FALSE(refused.ok()) << samples;
+    EXPECT_EQ(refused.error().id(), "E-TRIAL-RESULT");
+  }
+  EXPECT_FALSE(parse(R"({"outcome": "splendid"})").ok());
+}
+
 TEST(TestData, IsTheSameEverywhereAndExact) {
   const DataSpec spread{Pattern::Spread, 3, 0.5};
   EXPECT_EQ(dataValue(spread, 0), dataValue(spread, 0));

@@ -133,7 +133,7 @@ bool endsSession(const Status &status) {
   return status.exit() == Exit::NoDevice || status.exit() == Exit::Interrupted;
 }
 
-TrialResult timed(const Measurement &measurement) {
+TrialResult timed(const runtime::Measurement &measurement) {
   TrialResult result;
   result.samples = measurement.samples;
   result.runsPerSample = measurement.runsPerSample;
@@ -169,7 +169,7 @@ Expected<TrialResult> TrialRunner::run(const Candidate &candidate, const Measure
   QUERN_ASSIGN_OR_RETURN(TrialResult checked, prepare(candidate, loaded));
   if (!checked.ok())
     return std::move(checked);
-  Expected<Measurement> measurement =
+  Expected<runtime::Measurement> measurement =
       stopwatch->measure([&] { return launch(*loaded, *cases.back()); }, work, options);
   if (measurement.ok())
     return timed(*measurement);
@@ -186,7 +186,7 @@ Expected<std::pair<TrialResult, TrialResult>> TrialRunner::runPair(const Candida
   QUERN_ASSIGN_OR_RETURN(TrialResult checkedB, prepare(b, second));
   if (!checkedA.ok() || !checkedB.ok())
     return std::pair(std::move(checkedA), std::move(checkedB));
-  Expected<std::pair<Measurement, Measurement>> both =
+  Expected<std::pair<runtime::Measurement, runtime::Measurement>> both =
       stopwatch->measurePair([&] { return launch(*first, *cases.back()); },
                              [&] { return launch(*second, *cases.back()); }, work, options);
   if (both.ok())

@@ -4,7 +4,9 @@
 #   scripts/check.sh          what every change must pass: every test, and a minute of fuzzing for the readers of
 #                             untrusted files together
 #   scripts/check.sh --full   also: format and clang-tidy of what was changed, the half without LLVM alone, all tests
-#                             under the sanitizers, a minute of fuzzing for each reader, the programs that run anywhere
+#                             under the sanitizers, a minute of fuzzing for each reader, the programs that run anywhere,
+#                             every kernel on every emulated device under all checks, and what those checks find in
+#                             faulty versions of the kernels
 #
 # The output ends with ctest's own summary; the lines before it say how many minutes each part took, count the tests
 # that were skipped, and say why.
@@ -89,6 +91,16 @@ fuzz_briefly() {
   ctest --test-dir build-fuzz --output-on-failure -j"$(nproc)" -R '^fuzz_'
 }
 
+# Every kernel on every emulated device, with all that can be looked for, in several orders of warps.
+check_kernels() {
+  QUERN_SANITIZER=full build/test/emulated_sanitizer_test
+  for seed in 0 1 2; do
+    QUERN_TEST_TARGETS=all QUERN_TEST_SEED=$seed build/test/kernels_test --gtest_filter='*nvidia*:*amd*' --gtest_brief=1
+  done
+}
+
+check_mutants() { QUERN_MUTATION=full build/test/emulated_mutation_test; }
+
 part packages scripts/packages.sh
 export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
 if [ "$full" = yes ]; then
@@ -107,6 +119,10 @@ if [ "$full" = yes ]; then
   part lint scripts/lint.sh
 fi
 part "default: tests" test_folder build
+if [ "$full" = yes ]; then
+  part "all checks" check_kernels
+  part mutants check_mutants
+fi
 echo
 printf '%s\n' "${minutes[@]}"
 cat build/summary.txt

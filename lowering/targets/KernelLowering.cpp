@@ -179,8 +179,10 @@ LogicalResult KernelLowering::lowerFor(scf::ForOp loop) {
   for (Value argument : loop.getRegionIterArgs())
     bind(argument, flat);
   b.setInsertionPointToEnd(body);
+  ++loopDepth;
   if (failed(lowerBlock(*loop.getBody())))
     return failure();
+  --loopDepth;
   b.loc = loop.getLoc();
   SmallVector<Value> next = {b.add(index, step)};
   for (Value yielded : loop.getYieldedValues())

@@ -96,7 +96,8 @@ private:
   mlir::Value lanePart(const tile::Layout &layout, unsigned dim);
   /// i1 lane value that is true in one of the replicas of each element; null where there is no replica.
   mlir::Value oneReplica(const tile::Layout &layout);
-  /// Notes that |bytes| of shared memory are used at this point, with a barrier before.
+  /// Notes that |bytes| of shared memory are used at this point, with a barrier before where anything may have
+  /// used them already.
   mlir::Value useShared(int64_t bytes);
 
   // Relayout.cpp
@@ -142,6 +143,7 @@ private:
   llvm::DenseMap<mlir::Value, Registers> tiles;
   mlir::Value lane, warp;
   int32_t sharedUsed = 0;
+  int32_t loopDepth = 0; ///< loops around the operation that is lowered
 };
 
 } // namespace quern::lowering

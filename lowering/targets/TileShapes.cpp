@@ -76,9 +76,10 @@ Value KernelLowering::oneReplica(const tile::Layout &layout) {
 }
 
 Value KernelLowering::useShared(int64_t bytes) {
+  // Whoever used the memory before must be done with it; the first use of all has nobody before it.
+  if (sharedUsed > 0 || loopDepth > 0)
+    target.barrier(b);
   sharedUsed = std::max<int64_t>(sharedUsed, bytes);
-  // Whoever used the memory before must be done with it.
-  target.barrier(b);
   return target.sharedMemory(b);
 }
 

@@ -18,6 +18,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -72,6 +74,21 @@ enum class AsyncOrder : uint8_t {
   Random
 };
 
+/// Which waits had something to wait for. A wait of a compiler's that never has is not needed by what ran.
+class WaitRecord {
+public:
+  /// |address| of the wait in the code object.
+  void note(uint64_t address) {
+    std::lock_guard guard(lock);
+    useful.insert(address);
+  }
+  bool isUseful(uint64_t address) const { return useful.contains(address); }
+
+private:
+  std::mutex lock;
+  std::set<uint64_t> useful;
+};
+
 /// How to run; the defaults find most faults at little cost.
 struct RunOptions {
   uint64_t seed = 0;         ///< order in which warps run; results must not depend on it
@@ -82,7 +99,8 @@ struct RunOptions {
   bool globalRaces = false;  ///< with sanitize, NVIDIA: report data races in global memory
   bool smallNans = false;    ///< with sanitize, NVIDIA: report conversions to NaN of an 8-bit format
   AsyncOrder asynchronous = AsyncOrder::BySeed;
-  uint32_t workers = 0;   ///< host threads over blocks; 0 = all
+  WaitRecord *waits = nullptr; ///< AMD: filled, where given
+  uint32_t workers = 0;        ///< host threads over blocks; 0 = all
   uint64_t stepLimit = 0; ///< instructions of one thread after which a kernel counts as endless; 0 = default
 };
 

@@ -8,12 +8,18 @@
 #include "runtime/emulated/EmulatedDevice.h"
 #endif
 
+#include <cstdlib>
+
 namespace quern::test {
 
 static std::unique_ptr<runtime::Device> openFor(const std::string &target) {
   if (!target.starts_with("cpu")) {
 #ifdef QUERN_WITH_EMULATED
-    auto emulated = runtime::emulated::openEmulated(target);
+    runtime::emulated::RunOptions checks;
+    checks.registers = checks.globalRaces = true;
+    if (const char *seed = std::getenv("QUERN_TEST_SEED"))
+      checks.seed = std::strtoull(seed, nullptr, 10);
+    auto emulated = runtime::emulated::openEmulated(target, checks);
     if (emulated.ok())
       return *std::move(emulated);
 #endif
@@ -33,7 +39,10 @@ std::vector<std::string> executableTargets() {
           best.ok() && *best == n - 1)
         names.push_back(levels[n - 1]);
   }
-  for (const char *gpu : {"nvidia:sm_90a", "amd:gfx942", "amd:gfx1201"})
+  std::vector<std::string> gpus = {"nvidia:sm_90a", "amd:gfx942", "amd:gfx1201"};
+  if (const char *all = std::getenv("QUERN_TEST_TARGETS"); all && std::string(all) == "all")
+    gpus = emulatedTargets();
+  for (const std::string &gpu : gpus)
     if (openFor(gpu))
       names.push_back(gpu);
   return names;

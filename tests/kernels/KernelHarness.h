@@ -3,7 +3,10 @@
 // The bodies of the kernel tests are written once and run on every target that can execute here: each level
 // of the CPU that this machine has, and the emulated GPUs. Outputs are filled with a sentinel before the
 // launch. On the CPU every array stands between guards: those of an input are NaN (all bits set), those of an
-// output must keep the sentinel. The emulated devices check each access against its buffer themselves.
+// output must keep the sentinel. The emulated devices check each access against its buffer themselves, and look
+// for races and unwritten registers too.
+//
+// QUERN_TEST_TARGETS=all takes every target that is emulated, QUERN_TEST_SEED=N another order of warps.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_TESTS_KERNELS_KERNELHARNESS_H

@@ -164,9 +164,15 @@ void Wave::refreshPending() {
     mark(*operation);
 }
 
+void Wave::noteWait() {
+  if (WaitRecord *record = block.launch.options->waits) [[unlikely]]
+    record->note((*block.launch.code)[current].address);
+}
+
 void Wave::waitMemory(unsigned left) {
   if (memoryQueue.size() <= left)
     return;
+  noteWait();
   while (memoryQueue.size() > left) {
     auto operation = memoryQueue.front();
     memoryQueue.pop_front();
@@ -187,6 +193,8 @@ void Wave::waitLocal(unsigned left, bool scalarsShareCounter) {
   size_t localFinished = scalarsShareCounter && left > 0
                              ? mustFinish - std::min(mustFinish, scalarQueue.size())
                              : std::min(mustFinish, localQueue.size());
+  if (localFinished > 0)
+    noteWait();
   for (size_t i = 0; i < localFinished; ++i) {
     auto operation = localQueue.front();
     localQueue.pop_front();
@@ -203,6 +211,7 @@ void Wave::waitLocal(unsigned left, bool scalarsShareCounter) {
 void Wave::waitScalar(unsigned left) {
   if (left > 0 || scalarQueue.empty()) // out of order: only a wait for none promises anything
     return;
+  noteWait();
   for (auto &operation : scalarQueue)
     complete(*operation);
   scalarQueue.clear();

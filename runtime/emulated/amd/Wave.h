@@ -139,6 +139,8 @@ private:
   void complete(Outstanding &operation);
   bool takesEffectAtOnce() const;
   void refreshPending();
+  /// The current instruction had something to wait for.
+  void noteWait();
   unsigned rows, directLoads = 0;
   std::vector<uint32_t> vectors; ///< more rows than |rows|, so that no handler can leave it
   alignas(64) uint32_t masks[64];

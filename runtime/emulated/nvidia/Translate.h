@@ -17,6 +17,7 @@
 #include "runtime/emulated/nvidia/NumberType.h"
 #include "runtime/emulated/nvidia/ThreadContext.h"
 
+#include "llvm/ADT/StringMap.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/Module.h"
 
@@ -37,6 +38,8 @@ public:
   FunctionTranslator(const KernelImage &image, const Function &source, Checks checks, bool hostHasF16C,
                      llvm::Module &module);
   void run();
+  /// True if some form of |opcode| is modelled.
+  static bool models(std::string_view opcode);
 
 private:
   using Value = llvm::Value;
@@ -46,6 +49,8 @@ private:
   void declareRegisters();
   void openLocalFrame();
   void translate(uint32_t index);
+  struct Row;
+  static const llvm::StringMap<Row> &rows();
   bool dispatch();
   void unmodelled();
   void flushCounts();

@@ -5,9 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "runtime/emulated/nvidia/ModelledOpcodes.h"
 #include "runtime/emulated/nvidia/Translate.h"
-
-#include "llvm/ADT/StringMap.h"
 
 namespace quern::runtime::emulated::nvidia {
 
@@ -31,12 +30,13 @@ bool isCacheHint(std::string_view word) { return word.starts_with("L1::") || wor
 
 } // namespace
 
-bool FunctionTranslator::dispatch() {
+struct FunctionTranslator::Row {
+  bool (FunctionTranslator::*handler)();
+  const char *words;
+};
+
+const llvm::StringMap<FunctionTranslator::Row> &FunctionTranslator::rows() {
   using F = FunctionTranslator;
-  struct Row {
-    bool (FunctionTranslator::*handler)();
-    const char *words;
-  };
   static const llvm::StringMap<Row> rows = {
       {"add", {&F::integerArithmetic, "rn rz rm rp ftz sat cc"}},
       {"sub", {&F::integerArithmetic, "rn rz rm rp ftz sat cc"}},
@@ -177,8 +177,16 @@ bool FunctionTranslator::dispatch() {
         "sync aligned m8n8 m8n16 m16n16 x1 x2 x4 trans shared shared::cta b8x16 b6x16_p32 b4x16_p64"}},
       {"stmatrix", {&F::storeMatrix, "sync aligned m8n8 m16n8 x1 x2 x4 trans shared shared::cta"}},
       {"movmatrix", {&F::moveMatrix, "sync aligned m8n8 trans"}}};
-  auto it = rows.find(current->opcode);
-  if (it == rows.end())
+  return rows;
+}
+
+bool isModelledOpcode(std::string_view opcode) { return FunctionTranslator::models(opcode); }
+
+bool FunctionTranslator::models(std::string_view opcode) { return rows().contains(opcode); }
+
+bool FunctionTranslator::dispatch() {
+  auto it = rows().find(current->opcode);
+  if (it == rows().end())
     return false;
   for (const std::string &modifier : current->modifiers)
     if (!numberType(modifier) && !isCacheHint(modifier) && !isOneOf(modifier, it->second.words))

@@ -31,6 +31,7 @@ struct DeviceOptions {
   uint64_t memoryLimit = 0; ///< bytes that may be allocated at one time; 0: what the device has
   uint64_t seed = 0;        ///< emulated: order in which warps run
   SanitizeSet sanitize = SanitizeSet::standard(); ///< emulated: what is looked for
+  bool counters = false;              ///< emulated: count what kernels do, Device::takeKernelCounts
   EmulatedFactory emulated = nullptr; ///< linked in; null: libquern-emulated.so beside the program
   std::string emulatedLibrary = {};   ///< path of that library where it is elsewhere
 };

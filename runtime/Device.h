@@ -24,6 +24,7 @@
 #ifndef QUERN_RUNTIME_DEVICE_H
 #define QUERN_RUNTIME_DEVICE_H
 
+#include "runtime/KernelCounters.h"
 #include "runtime/TensorMap.h"
 #include "support/Status.h"
 
@@ -112,8 +113,8 @@ public:
   /// At least |bytes| bytes, aligned to 256, contents undefined. Exit::Resource "E-DEVICE-OUT-OF-MEMORY".
   virtual Expected<std::unique_ptr<Buffer>> allocate(uint64_t bytes) = 0;
 
-  /// A buffer whose memory is |memory|, aligned to 16 bytes, which stays as it is until the buffer is gone; kernels
-  /// only read it, nothing is booked. Null where kernels do not read host memory in place.
+  /// A buffer whose memory is |memory|, aligned to 16 bytes, which stays as it is until the buffer is gone;
+  /// kernels only read it, nothing is booked. Null where kernels do not read host memory in place.
   virtual std::unique_ptr<Buffer> adopt(std::span<const std::byte> memory) { return nullptr; }
 
   /// Queued copies and fill; the host bytes of |upload| may be reused when the call returns. A range outside
@@ -142,6 +143,9 @@ public:
   /// Exit::Unsupported "E-DEVICE-NO-TIME" on a device whose time means nothing, as an emulated one.
   virtual Expected<std::unique_ptr<Timer>> timer();
   virtual DeviceCounters counters() const = 0;
+  /// What kernels did since the last call, by symbol and number of blocks; empty on a device that does not
+  /// count (DeviceOptions::counters).
+  virtual std::vector<CountedKernel> takeKernelCounts() { return {}; }
 };
 
 } // namespace quern::runtime

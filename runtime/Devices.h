@@ -48,7 +48,7 @@ struct EmulatedLibrary {
   uint32_t interfaceVersion;
   EmulatedFactory open;
 };
-inline constexpr uint32_t emulatedInterfaceVersion = 1;
+inline constexpr uint32_t emulatedInterfaceVersion = 2;
 
 } // namespace quern::runtime
 

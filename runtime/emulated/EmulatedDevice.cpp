@@ -10,6 +10,7 @@
 #include <cstring>
 #include <new>
 #include <set>
+#include <utility>
 
 namespace quern::runtime::emulated {
 
@@ -105,6 +106,12 @@ public:
   const RunCounters &runCounters() const override { return total; }
   const std::map<std::string, RunCounters> &kernelCounters() const override { return byKernel; }
   DeviceCounters counters() const override { return table->counters; }
+  std::vector<CountedKernel> takeKernelCounts() override {
+    std::vector<CountedKernel> list;
+    for (auto &[key, counted] : std::exchange(byLaunch, {}))
+      list.push_back({key.first, key.second, counted});
+    return list;
+  }
 
   Expected<std::unique_ptr<Buffer>> allocate(uint64_t bytes) override {
     auto outOfMemory = [&] {
@@ -173,6 +180,8 @@ public:
     ++table->counters.launches;
     addCounters(total, counts);
     addCounters(byKernel[mine.name], counts);
+    if (runOptions.counters)
+      byLaunch[{mine.name, shape.blocks}].add(counts.detail);
     return Status::success();
   }
 
@@ -218,6 +227,7 @@ private:
   std::vector<Finding> found;
   RunCounters total;
   std::map<std::string, RunCounters> byKernel;
+  std::map<std::pair<std::string, uint32_t>, KernelCounters> byLaunch;
   Status pending = Status::success();
 };
 
@@ -262,6 +272,7 @@ Expected<std::unique_ptr<Device>> openEmulatedDevice(const std::string &target,
   run.registers = options.sanitize.has(Sanitize::Registers);
   run.globalRaces = options.sanitize.has(Sanitize::GlobalRaces);
   run.smallNans = options.sanitize.has(Sanitize::Fp8Nan);
+  run.counters = options.counters;
   run.workers = options.threads ? options.threads : defaultThreads();
   auto device = openEmulated(target, run, options.memoryLimit);
   if (!device.ok())

@@ -13,6 +13,7 @@
 #define QUERN_RUNTIME_EMULATED_MACHINE_H
 
 #include "runtime/Device.h"
+#include "runtime/KernelCounters.h"
 #include "support/Status.h"
 
 #include <cstdint>
@@ -98,6 +99,7 @@ struct RunOptions {
   bool registers = false;    ///< with sanitize: report registers that nothing has written
   bool globalRaces = false;  ///< with sanitize, NVIDIA: report data races in global memory
   bool smallNans = false;    ///< with sanitize, NVIDIA: report conversions to NaN of an 8-bit format
+  bool counters = false;     ///< count what kernels do: RunCounters::detail
   AsyncOrder asynchronous = AsyncOrder::BySeed;
   WaitRecord *waits = nullptr; ///< AMD: filled, where given
   uint32_t workers = 0;        ///< host threads over blocks; 0 = all
@@ -111,6 +113,7 @@ struct RunCounters {
       0; ///< issued; a machine that runs lanes one by one takes the warp's longest path
   uint64_t globalLoadBytes = 0, globalStoreBytes = 0, sharedLoadBytes = 0, sharedStoreBytes = 0;
   uint64_t barriers = 0;
+  KernelCounters detail; ///< with RunOptions::counters
 };
 
 /// A kernel that a machine has loaded. Arguments are checked against |parameters| by the device before `run`.

@@ -1,8 +1,10 @@
 //===- BenchVerb.cpp ------------------------------------------------------===//
 #include "tools/cli/BenchVerb.h"
+#include "tools/cli/Counters.h"
 #include "tools/cli/Program.h"
 
 #include "runtime/measure/StepTimes.h"
+#include "support/Files.h"
 #include "support/Json.h"
 
 #include <algorithm>
@@ -16,7 +18,7 @@ using namespace quern::runtime;
 namespace {
 
 struct BenchOptions {
-  std::string artifact, filter;
+  std::string artifact, filter, counters;
   std::vector<int64_t> tokens = {1, 128};
   bool warm = false;
   MeasureOptions measure;
@@ -100,11 +102,35 @@ void printJson(const Session &session, const BenchOptions &options, const std::v
   std::printf("%s\n", writeJson(root, {.indent = 2}).c_str());
 }
 
+/// In place of times, which an emulated device does not have. The document holds a report for each size.
+Status countKernels(Session &session, const BenchOptions &options) {
+  Json root = Json::object(), steps = Json::array();
+  for (int64_t tokens : options.tokens) {
+    QUERN_ASSIGN_OR_RETURN(CounterReport report, countStep(session, tokens, options.filter));
+    if (options.format == OutputFormat::Text)
+      std::printf("step of %lld tokens: %s\n", static_cast<long long>(tokens),
+                  countersText(report, false).c_str());
+    Json &step = steps.push(countersJson(report));
+    step.set("tokens", tokens);
+  }
+  root.set("schema", "quern.counters.steps");
+  root.set("schema_version", 1);
+  root.set("steps", std::move(steps));
+  const std::string text = writeJson(root, {.indent = 2}) + "\n";
+  if (options.format == OutputFormat::Json)
+    std::printf("%s", text.c_str());
+  return options.counters == "-" ? Status::success() : writeFile(options.counters, text);
+}
+
 Status benchKernels(const BenchOptions &options) {
+  if (!options.counters.empty())
+    QUERN_RETURN_IF_ERROR(checkCountersDevice(options.session.device));
   SessionOptions own = options.session;
   own.tokensPerStep = *std::max_element(options.tokens.begin(), options.tokens.end());
   own.context = own.tokensPerStep;
   QUERN_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::open(options.artifact, own));
+  if (!options.counters.empty())
+    return countKernels(*session, options);
   std::vector<StepRows> steps;
   for (int64_t tokens : options.tokens) {
     QUERN_ASSIGN_OR_RETURN(std::vector<KernelTime> kernels,
@@ -142,11 +168,13 @@ VerbBody addBenchFlags(CLI::App &app, EmulatedFactory emulated) {
       ->check(CLI::Range(1u, 4096u));
   verb->add_option("--weights-dir", options->session.weightsDirectory,
                    "The checkpoint of an artifact with linked weights");
+  addCountersFlag(*verb, options->counters);
   addFormatFlag(*verb, options->format);
   addProgramFlags(*verb, options->flags);
   return [=]() -> Status {
     if (options->filter == "all")
       options->filter.clear();
+    options->session.deviceOptions.counters = !options->counters.empty();
     options->measure.cache = options->warm ? CacheState::Warm : CacheState::Cold;
     return benchKernels(*options);
   };

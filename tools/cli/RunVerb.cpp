@@ -1,5 +1,6 @@
 //===- RunVerb.cpp --------------------------------------------------------===//
 #include "tools/cli/RunVerb.h"
+#include "tools/cli/Counters.h"
 #include "tools/cli/Program.h"
 
 #include "runtime/Generate.h"
@@ -26,6 +27,7 @@ struct RunOptions {
   std::string artifact, prompt, ids;
   bool chat = false, ignoreStop = false, speculate = false, stats = false;
   std::vector<std::string> logits; ///< which rows, and where to
+  std::string counters;            ///< as for addCountersFlag
   ProgramFlags flags;
   std::optional<int64_t> newTokens;
   std::optional<float> temperature, topP;
@@ -77,6 +79,10 @@ public:
     Status status = talks ? talk() : options.logits.empty() ? answer(prompt, nullptr) : writeLogits(prompt);
     if (options.stats)
       printStatistics();
+    if (!options.counters.empty() && status.ok())
+      return reportCounters(
+          {session->deviceInfo().name, session->launchDevice().takeKernelCounts(), &session->plan()},
+          options.counters, stderr);
     return status;
   }
 
@@ -94,6 +100,8 @@ private:
       return usage("a conversation does not begin with token ids", "give --chat with -p, or --ids alone");
     if (!options.logits.empty() && options.logits[0] != "all" && options.logits[0] != "last")
       return usage("--logits takes all or last", "write --logits all [FILE.safetensors]");
+    if (!options.counters.empty())
+      QUERN_RETURN_IF_ERROR(checkCountersDevice(options.session.device));
     if (options.chat && options.prompt.empty() && !options.logits.empty())
       return usage("a conversation writes no logits", "give -p or --ids");
     return Status::success();
@@ -331,9 +339,13 @@ VerbBody addRunFlags(CLI::App &app, EmulatedFactory emulated) {
   app.add_option("--weights-dir", options->session.weightsDirectory,
                  "The checkpoint of an artifact with linked weights");
   addSanitizeFlag(app, options->session.deviceOptions);
+  addCountersFlag(app, options->counters);
   app.add_flag("--stats", options->stats, "Print times and sizes at the end");
   addProgramFlags(app, options->flags);
-  return [=]() -> Status { return Run(*options).execute(); };
+  return [=]() -> Status {
+    options->session.deviceOptions.counters = !options->counters.empty();
+    return Run(*options).execute();
+  };
 }
 
 } // namespace quern::tools

@@ -1,7 +1,10 @@
 //===- InspectVerb.cpp - `quern inspect` ----------------------------------===//
+#include "runtime/Runtime.h"
 #include "runtime/artifact/ExtractWeights.h"
+#include "runtime/emulated/EmulatedDevice.h"
 #include "support/Files.h"
 #include "support/target/TargetSpec.h"
+#include "tools/cli/Counters.h"
 #include "tools/cli/Rows.h"
 #include "tools/quern/Inspect.h"
 #include "tools/quern/Verb.h"
@@ -145,9 +148,30 @@ static Expected<std::vector<InspectedTarget>> readTargets(const Artifact &artifa
   return std::move(targets);
 }
 
+/// A step on an emulated device, with everything that it counts.
+static Status inspectCounters(Artifact artifact, SessionOptions session, int64_t tokens,
+                              const std::string &kernel, const std::string &file, OutputFormat format) {
+  QUERN_RETURN_IF_ERROR(checkCountersDevice(session.device));
+  session.deviceOptions.counters = true;
+  session.tokensPerStep = tokens;
+  session.context = tokens;
+  QUERN_ASSIGN_OR_RETURN(std::unique_ptr<Session> opened, Session::open(std::move(artifact), session));
+  QUERN_ASSIGN_OR_RETURN(CounterReport report, countStep(*opened, tokens, kernel));
+  if (format == OutputFormat::Text)
+    return reportCounters(report, file, stdout, true);
+  if (format == OutputFormat::Json)
+    std::printf("%s\n", writeJson(countersJson(report), {.indent = 2}).c_str());
+  else
+    std::printf("%s", rowsText("quern.counters", countersRows(report), format).c_str());
+  return file == "-" ? Status::success()
+                     : writeFile(file, writeJson(countersJson(report), {.indent = 2}) + "\n");
+}
+
 VerbBody addInspectVerb(CLI::App &app) {
   struct Options {
-    std::string artifact, target, kernel, stage, extractTo, weightsDirectory;
+    std::string artifact, target, kernel, stage, extractTo, weightsDirectory, counters;
+    SessionOptions session;
+    int64_t tokens = 8;
     bool check = false;
     OutputFormat format = OutputFormat::Text;
     ProgramFlags flags;
@@ -164,10 +188,21 @@ VerbBody addInspectVerb(CLI::App &app) {
   verb->add_option("--extract-weights", options->extractTo, "Write the weights to DIR/model.safetensors");
   verb->add_option("--weights-dir", options->weightsDirectory, "Where linked weights are");
   verb->add_flag("--check", options->check, "Read and check every byte");
+  addCountersFlag(*verb, options->counters);
+  verb->add_option("--device", options->session.device, "With --counters: emulated:TARGET that runs a step");
+  verb->add_option("--tokens", options->tokens, "With --counters: tokens of the step")
+      ->check(CLI::Range(1, 2048));
+  verb->add_option("--threads", options->session.deviceOptions.threads, "With --counters: host threads");
   addFormatFlag(*verb, options->format);
   addProgramFlags(*verb, options->flags);
   return [=]() -> Status {
     QUERN_ASSIGN_OR_RETURN(Artifact artifact, Artifact::open(options->artifact));
+    if (!options->counters.empty()) {
+      options->session.weightsDirectory = options->weightsDirectory;
+      options->session.deviceOptions.emulated = emulated::openEmulatedDevice;
+      return inspectCounters(std::move(artifact), options->session, options->tokens, options->kernel,
+                             options->counters, options->format);
+    }
     if (!options->weightsDirectory.empty())
       artifact.setWeightsDirectory(options->weightsDirectory);
     const ProgressMode mode = options->flags.progressMode();

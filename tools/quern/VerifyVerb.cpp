@@ -1,6 +1,7 @@
 //===- VerifyVerb.cpp - `quern verify` ------------------------------------===//
 #include "runtime/emulated/EmulatedDevice.h"
 #include "support/Json.h"
+#include "tools/cli/Counters.h"
 #include "tools/cli/Rows.h"
 #include "tools/quern/Verb.h"
 #include "tuner/validate/Verify.h"
@@ -75,7 +76,7 @@ static Json reportJson(const validate::VerifyReport &report) {
 
 VerbBody addVerifyVerb(CLI::App &app) {
   struct Options : validate::VerifyOptions {
-    std::string artifact;
+    std::string artifact, counters;
     OutputFormat format = OutputFormat::Text;
     ProgramFlags flags;
   };
@@ -95,10 +96,14 @@ VerbBody addVerifyVerb(CLI::App &app) {
                    "Floating-point operations above which a product is compared on a sample of its rows")
       ->check(CLI::NonNegativeNumber);
   verb->add_option("--weights-dir", options->session.weightsDirectory, "Where linked weights are");
+  addCountersFlag(*verb, options->counters);
   addFormatFlag(*verb, options->format);
   addProgramFlags(*verb, options->flags);
   return [=]() -> Status {
     options->progress = options->flags.progressMode();
+    options->session.deviceOptions.counters = !options->counters.empty();
+    if (!options->counters.empty())
+      QUERN_RETURN_IF_ERROR(checkCountersDevice(options->session.device));
     QUERN_ASSIGN_OR_RETURN(validate::VerifyReport report,
                            validate::verifyArtifact(options->artifact, *options));
     if (isRows(options->format))
@@ -109,6 +114,9 @@ VerbBody addVerifyVerb(CLI::App &app) {
       std::printf("%s\n", writeJson(reportJson(report), {.indent = 2}).c_str());
     else
       printText(report);
+    if (!options->counters.empty())
+      QUERN_RETURN_IF_ERROR(
+          reportCounters({report.device, report.counted, nullptr}, options->counters, stderr));
     return report.status();
   };
 }

@@ -71,6 +71,7 @@ public:
     LaunchCheck check(*module, lowered, session->plan(), *oracle, session->launches(), options.sampleAbove,
                       report);
     QUERN_RETURN_IF_ERROR(runSteps(check));
+    report.counted = session->launchDevice().takeKernelCounts();
     QUERN_RETURN_IF_ERROR(compareLogits(check));
     return std::move(report);
   }

@@ -58,6 +58,7 @@ struct VerifyReport {
   int64_t positions = 0;
   int64_t draftPositions = 0; ///< of the draft head
   uint64_t rerouted = 0;      ///< tokens that the device's routers sent elsewhere than the oracle's own run
+  std::vector<runtime::CountedKernel> counted; ///< with DeviceOptions::counters: what the device executed
   double worstRerouting = 0; ///< how far logits of routers would have to move for that, see `routingDistance`
 
   /// Exit::NumericCheckFailed "E-VERIFY-KERNEL" names kernel and operator of the first failure,

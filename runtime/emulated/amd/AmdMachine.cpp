@@ -8,6 +8,7 @@
 #include "runtime/emulated/amd/Block.h"
 #include "runtime/emulated/amd/CodeObject.h"
 #include "runtime/emulated/amd/Decoder.h"
+#include "runtime/emulated/amd/InstructionCounts.h"
 #include "runtime/emulated/amd/Wave.h"
 
 #include <algorithm>
@@ -330,14 +331,19 @@ Status AmdProgram::run(const LaunchShape &shape, std::span<const Argument> argum
   Status firstError = Status::success();
   uint32_t firstErrorBlock = ~0u;
   std::vector<Finding> found;
+  std::vector<std::unique_ptr<InstructionCounts>> counted;
   auto work = [&] {
     std::vector<uint8_t> scratch;
     RunCounters local;
+    std::unique_ptr<InstructionCounts> counts;
+    if (options.counters)
+      counts = std::make_unique<InstructionCounts>(target, loaded->code.instructions);
     for (;;) {
       uint32_t index = nextBlock.fetch_add(1);
       if (index >= shape.blocks || stop.load())
         break;
       Block block(launch, index, localBytes);
+      block.counts = counts.get();
       scratch.assign(size_t(privateBytes) * target.waveSize * waves + 64, 0xCB);
       uint64_t scratchBase = (reinterpret_cast<uint64_t>(scratch.data()) + 63) / 64 * 64;
       for (unsigned number = 0; number < waves; ++number) {
@@ -357,6 +363,10 @@ Status AmdProgram::run(const LaunchShape &shape, std::span<const Argument> argum
         local.sharedStoreBytes += wave->localStoreBytes;
       }
       local.barriers += block.phase;
+      if (counts) {
+        counts->counters.total().warps += waves;
+        counts->counters.total().barriers += block.phase;
+      }
       if (!block.error.ok() || !block.findings.empty()) {
         std::lock_guard lock(mutex);
         stop = true;
@@ -367,7 +377,11 @@ Status AmdProgram::run(const LaunchShape &shape, std::span<const Argument> argum
         found.insert(found.end(), block.findings.begin(), block.findings.end());
       }
     }
+    if (counts)
+      counts->close();
     std::lock_guard lock(mutex);
+    if (counts)
+      counted.push_back(std::move(counts));
     counters.warpInstructions += local.warpInstructions;
     counters.threadInstructions += local.threadInstructions;
     counters.globalLoadBytes += local.globalLoadBytes;
@@ -385,6 +399,16 @@ Status AmdProgram::run(const LaunchShape &shape, std::span<const Argument> argum
   for (std::thread &thread : threads)
     thread.join();
 
+  if (options.counters) {
+    std::vector<Counters *> all;
+    for (const auto &one : counted)
+      all.push_back(&one->counters);
+    counters.detail = Counters::collect(all);
+    counters.detail.launches = 1;
+    counters.detail.blocks = shape.blocks;
+    counters.detail.resources = {shape.threads,          target.waveSize, kernel.vectorRegisters,
+                                 kernel.scalarRegisters, localBytes,      kernel.privateBytes};
+  }
   std::sort(found.begin(), found.end(), [](const Finding &a, const Finding &b) { return a.block < b.block; });
   findings.insert(findings.end(), found.begin(), found.end());
   if (!firstError.ok())

@@ -146,6 +146,7 @@ template <typename T> void globalAtomic(Wave &wave, const Instruction &in) {
   LaneAddresses addresses;
   if (!computeAddresses(wave, in, shape.space, first, last, lanes, addresses))
     return;
+  countGlobal(wave, true, addresses, lanes, sizeof(T));
   constexpr unsigned dwords = sizeof(T) / 4;
   Outstanding operation{.counter = in.returns ? Counter::Load : Counter::Store};
   operation.alsoLocal = shape.space == Space::Flat && (in.returns || !wave.target.separateStoreCounter);
@@ -218,6 +219,7 @@ template <typename T> void localAtomic(Wave &wave, const Instruction &in) {
   }
   operation.addressSize = sizeof(T);
   operation.addressKind = uint8_t(LocalAccess::Atomic);
+  countLocal(wave, true, addressRow, u32(in.offset), operation.lanes, sizeof(T));
   wave.localStoreBytes += sizeof(T) * unsigned(std::popcount(operation.lanes));
   wave.issue(std::move(operation));
 }

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/emulated/amd/Block.h"
 
+#include "runtime/emulated/amd/InstructionCounts.h"
 #include "runtime/emulated/amd/Wave.h"
 
 #include <algorithm>
@@ -183,6 +184,8 @@ bool Block::step(Wave &wave) {
     ++wave.instructions;
     if (in.unit == Unit::Vector || in.unit == Unit::Local || in.unit == Unit::Memory)
       wave.laneInstructions += unsigned(std::popcount(wave.mask(scalar::Exec)));
+    if (counts) [[unlikely]]
+      counts->issue(wave.current, unsigned(std::popcount(wave.mask(scalar::Exec))));
     if (wave.indexing && in.unit == Unit::Vector) [[unlikely]]
       runIndexed(wave, in);
     else

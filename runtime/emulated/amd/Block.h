@@ -19,6 +19,7 @@
 
 namespace quern::runtime::emulated::amd {
 
+class InstructionCounts;
 class Wave;
 
 /// Flat addresses of local and private memory: the high dword of each aperture. Host addresses stay below.
@@ -63,6 +64,7 @@ public:
   Status error = Status::success(); ///< what is not modelled
   uint32_t phase = 0;               ///< barrier phases that all waves have signalled
   std::vector<std::unique_ptr<Wave>> waves;
+  InstructionCounts *counts = nullptr; ///< with RunOptions::counters
 
   /// Runs all waves to the end, in an order that follows the seed.
   void run(uint64_t seed);

@@ -140,6 +140,8 @@ Status readMetadata(std::span<const std::byte> blob, Metadata &out) {
     kernel.privateBytes = uint32_t(number(map, ".private_segment_fixed_size", 0));
     kernel.kernargBytes = uint32_t(number(map, ".kernarg_segment_size", 0));
     kernel.waveSize = uint32_t(number(map, ".wavefront_size", 64));
+    kernel.vectorRegisters = uint32_t(number(map, ".vgpr_count", 0));
+    kernel.scalarRegisters = uint32_t(number(map, ".sgpr_count", 0));
     kernel.maxThreads = uint32_t(number(map, ".max_flat_workgroup_size", 1024));
     if (const MessagePackValue *dynamic = map.find(".uses_dynamic_stack"))
       kernel.usesDynamicStack = dynamic->boolean;

@@ -36,6 +36,8 @@ struct KernelCode {
   uint8_t preloadDwords = 0;
   uint16_t preloadOffset = 0; ///< in dwords
   uint32_t waveSize = 64, maxThreads = 1024;
+  uint32_t vectorRegisters = 0,
+           scalarRegisters = 0; ///< as the metadata counts them, accumulation registers too
   bool usesDynamicStack = false;
   std::vector<KernelArgument> arguments;
 };

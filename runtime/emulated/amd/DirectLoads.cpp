@@ -24,6 +24,7 @@ void loadToLocal(Wave &wave, const Instruction &in) {
   LaneAddresses addresses;
   if (!computeAddresses(wave, in, shape.space, 0, 1, lanes, addresses))
     return;
+  countGlobal(wave, false, addresses, lanes, shape.bytes);
   // 160 KiB of local memory need more than the 16 bits that the older targets use.
   uint32_t m0 = wave.scalars[scalar::M0] & (wave.target.localBytes > 65536 ? ~0u : 0xffffu);
   unsigned bytes = std::max<unsigned>(shape.bytes, 4), step = bytes == 4 ? 4 : 16;
@@ -56,6 +57,11 @@ void loadToLocal(Wave &wave, const Instruction &in) {
     wave.globalLoadBytes += inside;
     wave.localStoreBytes += bytes;
   }
+  // What arrives is written lane behind lane.
+  uint32_t places[kMaxLanes];
+  for (unsigned lane = 0; lane < wave.width; ++lane)
+    places[lane] = m0 + lane * step;
+  countLocal(wave, true, places, uint32_t(in.offset), lanes, bytes);
   wave.issue(std::move(operation));
 }
 

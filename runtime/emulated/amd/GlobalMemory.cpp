@@ -35,6 +35,7 @@ void load(Wave &wave, const Instruction &in) {
   LaneAddresses addresses;
   if (!computeAddresses(wave, in, shape.space, 1, 2, lanes, addresses))
     return;
+  countGlobal(wave, false, addresses, lanes, shape.bytes);
   Outstanding operation{.counter = Counter::Load};
   operation.alsoLocal = shape.space == Space::Flat;
   operation.toVector = true;
@@ -92,6 +93,7 @@ void store(Wave &wave, const Instruction &in) {
   if (!computeAddresses(wave, in, shape.space, addressIndex, 2, lanes, addresses))
     return;
   const Operand &data = in.operands[dataIndex];
+  countGlobal(wave, true, addresses, lanes, shape.bytes);
   bool global = shape.space == Space::Global && insideOneBuffer(wave, addresses, lanes, shape.bytes);
   for (unsigned lane = 0; lane < wave.width; ++lane) {
     if (!(lanes >> lane & 1))

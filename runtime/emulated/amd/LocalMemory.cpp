@@ -46,6 +46,7 @@ bool readLocal(Wave &wave, const Operand &base, u32 offset, unsigned bytes, Outs
   }
   operation.addressSize = uint8_t(bytes);
   operation.addressKind = uint8_t(LocalAccess::Read);
+  countLocal(wave, false, addresses, offset, operation.lanes, bytes);
   wave.localLoadBytes += uint64_t(bytes) * unsigned(std::popcount(operation.lanes));
   return true;
 }
@@ -74,6 +75,7 @@ bool writeLocal(Wave &wave, const Operand &base, u32 offset, const Operand &data
   }
   operation.addressSize = uint8_t(bytes);
   operation.addressKind = uint8_t(LocalAccess::Write);
+  countLocal(wave, true, addresses, offset, operation.lanes, bytes);
   wave.localStoreBytes += uint64_t(bytes) * unsigned(std::popcount(operation.lanes));
   return true;
 }

@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/emulated/amd/MemoryAccess.h"
+#include "runtime/emulated/amd/InstructionCounts.h"
 
 #include <algorithm>
 
@@ -154,6 +155,37 @@ static bool permitted(const LaunchContext &launch, uint64_t address, uint64_t si
         address - range.base <= range.size - size)
       return true;
   return false;
+}
+
+void countLocal(Wave &wave, bool write, const uint32_t *base, uint32_t offset, uint64_t lanes,
+                unsigned bytes) {
+  if (!wave.block.counts)
+    return;
+  uint64_t addresses[kMaxLanes];
+  for (unsigned lane = 0; lane < wave.width; ++lane)
+    addresses[lane] = base[lane] + offset;
+  wave.block.counts->counters.shared(write, addresses, lanes, bytes);
+}
+
+void countGlobal(Wave &wave, bool write, const LaneAddresses &addresses, uint64_t lanes, unsigned bytes) {
+  if (!wave.block.counts)
+    return;
+  uint64_t local = 0, inLocal[kMaxLanes];
+  for (unsigned lane = 0; lane < wave.width; ++lane) {
+    if (!(lanes >> lane & 1))
+      continue;
+    uint64_t aperture = addresses.address[lane] & 0xffffffff00000000ull;
+    if (aperture == kLocalAperture) {
+      local |= uint64_t(1) << lane;
+      inLocal[lane] = uint32_t(addresses.address[lane]);
+    }
+    // Outside of a descriptor's range nothing is asked for.
+    if (aperture == kLocalAperture || aperture == kPrivateAperture ||
+        (addresses.ranged && addresses.inside[lane] == 0))
+      lanes &= ~(uint64_t(1) << lane);
+  }
+  wave.block.counts->counters.global(write, addresses.address.data(), lanes, bytes);
+  wave.block.counts->counters.shared(write, inLocal, local, bytes);
 }
 
 bool readable(const Wave &wave, uint64_t address, uint64_t size) {

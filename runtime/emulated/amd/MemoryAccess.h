@@ -51,6 +51,12 @@ enum class AccessKind : uint8_t { Read, Write, Atomic };
 /// private memory; |local| says so.
 uint8_t *resolve(Wave &wave, unsigned lane, uint64_t address, unsigned size, AccessKind kind, bool &local);
 
+/// For the counters of the block, if it has any: an access to local memory at |base|[lane] + |offset|, and
+/// one to global memory (flat accesses elsewhere and private memory are not counted).
+void countLocal(Wave &wave, bool write, const uint32_t *base, uint32_t offset, uint64_t lanes,
+                unsigned bytes);
+void countGlobal(Wave &wave, bool write, const LaneAddresses &addresses, uint64_t lanes, unsigned bytes);
+
 /// True if the whole range may be read by scalar loads.
 bool readable(const Wave &wave, uint64_t address, uint64_t size);
 

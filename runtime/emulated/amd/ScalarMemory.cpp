@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/emulated/amd/HandlerTable.h"
+#include "runtime/emulated/amd/InstructionCounts.h"
 #include "runtime/emulated/amd/MemoryAccess.h"
 
 #include <cstring>
@@ -64,6 +65,8 @@ void scalarLoad(Wave &wave, const Instruction &in) {
   if (signExtend)
     operation.data[0] = bytes == 1 ? uint32_t(int32_t(int8_t(operation.data[0])))
                                    : uint32_t(int32_t(int16_t(operation.data[0])));
+  if (wave.block.counts)
+    wave.block.counts->counters.globalPiece(false, address + offset, bytes);
   wave.globalLoadBytes += bytes;
   wave.issue(std::move(operation));
 }

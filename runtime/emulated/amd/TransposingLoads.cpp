@@ -93,6 +93,10 @@ void loadTransposed(Wave &wave, const Instruction &in) {
       if (shift + bits > 32)
         operation.data[(at / 32 + 1) * wave.width + lane] |= value >> (32 - shift);
     }
+  if (global)
+    countGlobal(wave, false, addresses, lanes, bytes);
+  else
+    countLocal(wave, false, wave.row(in.operands[1].index), uint32_t(in.offset), lanes, bytes);
   (global ? wave.globalLoadBytes : wave.localLoadBytes) += uint64_t(bytes) * wave.width;
   wave.issue(std::move(operation));
 }

@@ -2,6 +2,7 @@
 
 #include "runtime/emulated/nvidia/AsyncCopies.h"
 
+#include "runtime/emulated/nvidia/BlockCounts.h"
 #include "runtime/emulated/nvidia/CheckedAccess.h"
 #include "runtime/emulated/nvidia/DeviceCalls.h"
 
@@ -130,6 +131,11 @@ void copyAsync(ThreadContext *thread, uint32_t site, uint64_t to, uint64_t from,
       failAccess(thread, site, Fault::Misaligned, from, bytes, "global");
     copy.from = globalRange(thread, site, from, sourceBytes);
     noteGlobal(thread, site, from, sourceBytes, 0, nullptr);
+  }
+  if (BlockCounts *counts = thread->block->run->counts()) {
+    counts->access(thread, site, BlockCounts::Way::SharedWrite, to, bytes);
+    if (sourceBytes)
+      counts->access(thread, site, BlockCounts::Way::GlobalRead, from, sourceBytes, true);
   }
   thread->block->run->startCopy(thread, copy, to);
 }

@@ -3,6 +3,7 @@
 #include "runtime/emulated/nvidia/BlockRun.h"
 
 #include "runtime/emulated/nvidia/AsyncMatrix.h"
+#include "runtime/emulated/nvidia/BlockCounts.h"
 
 #include <algorithm>
 #include <bit>
@@ -57,6 +58,8 @@ bool BlockRun::prepare(const BlockSetup &setup) {
   local.resize(launch.localBytes * (launch.canWait ? threads.size() : 1));
   caches.assign(launch.sites, SiteCache());
   live.resize(blockCount);
+  counting =
+      launch.counts ? std::make_unique<BlockCounts>(*launch.counts, uint32_t(threads.size())) : nullptr;
 
   warpOrder.resize(warps.size());
   std::iota(warpOrder.begin(), warpOrder.end(), 0u);
@@ -136,6 +139,12 @@ void BlockRun::start(uint32_t index) {
     warps[i].pending.clear();
     warps[i].registerCounts.clear();
   }
+  if (counting) {
+    std::vector<uint32_t> lanes;
+    for (const Warp &warp : warps)
+      lanes.push_back(warp.ready);
+    counting->start(threads, std::move(lanes));
+  }
   for (Barrier &barrier : barriers)
     barrier = Barrier();
   asynchronous.reset(*launch.options, index);
@@ -186,6 +195,10 @@ bool BlockRun::run(uint32_t index, RunCounters &counters) {
     counters.warpInstructions += longest;
   }
   counters.barriers += barrierCount;
+  if (counting) {
+    counting->finish();
+    counting->counters().total().barriers += barrierCount;
+  }
   return current.kind == Fault::None;
 }
 

@@ -45,6 +45,7 @@ struct BulkGroups {
 };
 
 class AsyncMatrix;
+class BlockCounts;
 
 class BlockRun {
 public:
@@ -60,6 +61,8 @@ public:
   /// Runs cluster |index| to its end; adds to |counters|. A fault is left in `fault()`.
   bool run(uint32_t index, RunCounters &counters);
   const Fault &fault() const { return current; }
+  /// Null without BlockSetup::counts.
+  BlockCounts *counts() { return counting.get(); }
 
   // What follows is called on a fibre, by translated code.
 
@@ -228,6 +231,7 @@ private:
   std::vector<uint32_t> live; ///< by block of the cluster
   uint32_t liveThreads = 0;
   uint64_t barrierCount = 0;
+  std::unique_ptr<BlockCounts> counting;
   uint32_t firstBlock = 0; ///< of the cluster
   AsyncOperations asynchronous;
   Mbarriers mbarriers;

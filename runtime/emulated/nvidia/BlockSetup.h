@@ -12,6 +12,7 @@
 namespace quern::runtime::emulated::nvidia {
 
 class GlobalShadow;
+struct CountPlan;
 
 /// Why a block ended early. |text| points to static storage.
 struct Fault {
@@ -61,6 +62,7 @@ struct BlockSetup {
   uint32_t sites = 0;
   uint32_t granuleBytes = 4; ///< of the shared-memory shadow
   bool canWait = true;       ///< false: no instruction of the kernel waits, threads run one after the other
+  const CountPlan *counts = nullptr;    ///< with RunOptions::counters
   GlobalShadow *globalShadow = nullptr; ///< with RunOptions::globalRaces
   const GlobalMemory *memory = nullptr;
   const GlobalMemory *variables = nullptr; ///< .global of the module

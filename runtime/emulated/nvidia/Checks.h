@@ -15,16 +15,19 @@ struct Checks {
   bool registers = false;   ///< registers that nothing has written
   bool globalRaces = false; ///< races in global memory
   bool smallNans = false;   ///< conversions that give NaN of an 8-bit format
+  bool counters = false;    ///< nothing: it counts (CountPlan.h)
 
-  static constexpr uint32_t sets = 16;
+  static constexpr uint32_t sets = 32;
   uint32_t number() const {
     return uint32_t(memory) | uint32_t(registers) << 1 | uint32_t(globalRaces) << 2 |
-           uint32_t(smallNans) << 3;
+           uint32_t(smallNans) << 3 | uint32_t(counters) << 4;
   }
   static Checks of(const RunOptions &options) {
-    if (!options.sanitize)
-      return {};
-    return {true, options.registers, options.globalRaces, options.smallNans};
+    Checks checks;
+    if (options.sanitize)
+      checks = {true, options.registers, options.globalRaces, options.smallNans};
+    checks.counters = options.counters;
+    return checks;
   }
 };
 

@@ -27,6 +27,7 @@ std::span<const DeviceCall> matrixCalls();
 std::span<const DeviceCall> copyCalls();
 std::span<const DeviceCall> checkCalls();
 std::span<const DeviceCall> arithmeticCalls();
+std::span<const DeviceCall> countCalls(); ///< BlockCounts.cpp
 std::span<const DeviceCall> mbarrierCalls();
 std::span<const DeviceCall> bulkCalls();        ///< DeviceCallsBulk.cpp
 std::span<const DeviceCall> asyncMatrixCalls(); ///< DeviceCallsAsyncMatrix.cpp

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "runtime/emulated/nvidia/BlockCounts.h"
 #include "runtime/emulated/nvidia/BlockRun.h"
 #include "runtime/emulated/nvidia/BulkForm.h"
 #include "runtime/emulated/nvidia/BulkReduce.h"
@@ -111,6 +112,7 @@ struct Issue {
       uint64_t begin, end;
       box.range(begin, end);
       globalRange(begin, end - begin, false);
+      countBox(box, false);
       toBlocks(box.bytes(), boxAlign, [box](std::byte *to, uint64_t address) { box.load(to, address); });
       return;
     }
@@ -119,8 +121,22 @@ struct Issue {
       fail(Fault::Misaligned, operands.from, operands.bytes, "global");
     globalRange(operands.from, operands.bytes, false);
     uint64_t from = operands.from, bytes = operands.bytes;
+    if (BlockCounts *counts = run().counts())
+      counts->counters().globalPiece(false, from, bytes);
     toBlocks(bytes, bulkAlign, [from, bytes](std::byte *to, uint64_t) {
       std::memcpy(to, reinterpret_cast<const std::byte *>(from), bytes);
+    });
+  }
+
+  /// The rows of a box are one request; multicast reads them once.
+  void countBox(const TensorBox &box, bool isWrite) const {
+    BlockCounts *counts = run().counts();
+    if (!counts)
+      return;
+    bool first = true;
+    box.forRows([&](uint64_t address, uint64_t bytes) {
+      counts->counters().globalPiece(isWrite, address, bytes, first);
+      first = false;
     });
   }
 
@@ -169,6 +185,8 @@ struct Issue {
     BlockRun *owner = &run();
     uint32_t where = site;
     run().countCopy(thread, form.way == BulkForm::GlobalToShared ? bytes : 0, 0);
+    if (BlockCounts *counts = run().counts())
+      counts->counters().sharedPiece(true, bytes);
     AsyncOperation operation;
     operation.issuer = thread->linear;
     operation.site = site;
@@ -216,6 +234,8 @@ struct Issue {
       if (form.reduction != BulkForm::None && !hasReduction(form.reduction, form.type))
         fail(Fault::NotModelled, 0, 0, "");
       readShared(bytes, bulkAlign, groups);
+      if (BlockCounts *counts = run().counts())
+        counts->counters().globalPiece(true, operands.to, bytes);
       auto *to = reinterpret_cast<std::byte *>(operands.to);
       issueStore(bytes, groups, [=](const std::byte *from, uint64_t) {
         if (what.reduction == BulkForm::None)
@@ -237,6 +257,7 @@ struct Issue {
          !hasReduction(form.reduction, what.type)))
       fail(Fault::NotModelled, 0, 0, "");
     readShared(box.bytes(), boxAlign, groups);
+    countBox(box, true);
     issueStore(box.bytes(), groups, [=](const std::byte *from, uint64_t address) {
       box.store(from, address, what.reduction, what.type);
     });
@@ -283,6 +304,8 @@ struct Issue {
     const std::byte *from = thread->block->shared + (operands.from - thread->block->sharedOrigin);
     uint64_t address = operands.from;
     run().countCopy(thread, 0, bytes);
+    if (BlockCounts *counts = run().counts())
+      counts->counters().sharedPiece(false, bytes);
     AsyncOperation operation;
     operation.kind = AsyncOperation::Group;
     operation.issuer = thread->linear;

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "runtime/emulated/nvidia/BlockCounts.h"
 #include "runtime/emulated/nvidia/DeviceCalls.h"
 #include "runtime/emulated/nvidia/TensorCore.h"
 
@@ -262,6 +263,8 @@ static void quernTensorMultiply(ThreadContext *thread, uint32_t site, uint64_t f
     run.failAt(thread, site, Fault::BadOperand, wrong);
   if (!modelled)
     run.failAt(thread, site, Fault::NotModelled, "");
+  if (BlockCounts *counts = run.counts())
+    counts->matrix(product.name(), uint64_t(product.m) * product.n * product.k, product.operandBytes());
   uint32_t blocks = product.form.pair ? 2 : 1, rows = product.rowsOfBlock();
   for (uint32_t i = 0; i < blocks; ++i) {
     BlockContext *block = thread->block;

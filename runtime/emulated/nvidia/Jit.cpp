@@ -47,7 +47,7 @@ SymbolMap hostSymbols(LLJIT &jit) {
     symbols[jit.mangleAndIntern(name)] = {ExecutorAddr::fromPtr(address), llvm::JITSymbolFlags::Exported};
   };
   for (auto calls : {memoryCalls(), warpCalls(), matrixCalls(), copyCalls(), checkCalls(), arithmeticCalls(),
-                     mbarrierCalls(), bulkCalls(), asyncMatrixCalls(), tensorCoreCalls()})
+                     countCalls(), mbarrierCalls(), bulkCalls(), asyncMatrixCalls(), tensorCoreCalls()})
     for (const DeviceCall &call : calls)
       add(call.name, call.address);
   using Unary32 = float (*)(float);

@@ -18,6 +18,13 @@ Expected<KernelEntry> LoadedKernel::entry(Jit &jit, Checks checks) {
   return mine->entry;
 }
 
+const CountPlan &LoadedKernel::countPlan() {
+  std::lock_guard guard(lock);
+  if (!plan)
+    plan = std::make_unique<CountPlan>(image);
+  return *plan;
+}
+
 Expected<std::shared_ptr<LoadedModule>> LoadedModule::load(std::string_view text) {
   auto loaded = std::make_shared<LoadedModule>();
   QUERN_ASSIGN_OR_RETURN(loaded->module, parsePtx(text));

@@ -8,6 +8,7 @@
 #define QUERN_RUNTIME_EMULATED_NVIDIA_LOADEDMODULE_H
 
 #include "runtime/emulated/Machine.h"
+#include "runtime/emulated/nvidia/CountPlan.h"
 #include "runtime/emulated/nvidia/Jit.h"
 #include "runtime/emulated/nvidia/KernelImage.h"
 #include "runtime/emulated/nvidia/Ptx.h"
@@ -26,10 +27,13 @@ public:
   Expected<KernelEntry> entry(Jit &jit, Checks checks);
 
   const KernelImage image;
+  /// Made at its first use.
+  const CountPlan &countPlan();
 
 private:
   std::mutex lock;
   std::unique_ptr<HostCode> code[Checks::sets];
+  std::unique_ptr<CountPlan> plan;
 };
 
 class LoadedModule {

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/emulated/Machine.h"
+#include "runtime/emulated/nvidia/BlockCounts.h"
 #include "runtime/emulated/nvidia/BlockRun.h"
 #include "runtime/emulated/nvidia/FaultReport.h"
 #include "runtime/emulated/nvidia/Jit.h"
@@ -185,6 +186,8 @@ Status NvidiaProgram::run(const LaunchShape &shape, std::span<const Argument> ar
   if (options.sanitize && options.globalRaces)
     globalShadow = std::make_unique<GlobalShadow>(image.globalGranuleBytes);
   setup.globalShadow = globalShadow.get();
+  if (options.counters)
+    setup.counts = &kernel.countPlan();
   setup.memory = &memory;
   setup.variables = &loaded->variables;
   setup.constants = &loaded->constants;
@@ -223,6 +226,23 @@ Status NvidiaProgram::run(const LaunchShape &shape, std::span<const Argument> ar
   constexpr uint64_t piecesPerWorker = 8;
   uint32_t clusters = shape.blocks / setup.clusterBlocks;
   pool->parallelFor(0, clusters, std::max<uint64_t>(1, clusters / (pool->size() * piecesPerWorker)), work);
+  if (options.counters) {
+    std::vector<Counters *> counted;
+    for (Result &result : results)
+      if (result.run && !result.outOfMemory) {
+        result.run->counts()->close();
+        counted.push_back(&result.run->counts()->counters());
+      }
+    counters.detail = Counters::collect(counted);
+    counters.detail.launches = 1;
+    counters.detail.blocks = shape.blocks;
+    counters.detail.resources = {
+        .threads = shape.threads,
+        .warpLanes = warpSize,
+        .sharedBytes = static_cast<uint32_t>(setup.sharedBytes),
+        .privateBytes = static_cast<uint32_t>(image.localBytes),
+    };
+  }
   for (Result &result : results)
     if (result.run)
       workshop->giveBack(std::move(result.run));

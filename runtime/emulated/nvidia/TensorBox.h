@@ -30,6 +30,12 @@ public:
              BulkForm::Type type) const;
   /// The lowest and one past the highest byte in global memory; equal where all is outside.
   void range(uint64_t &begin, uint64_t &end) const;
+  /// Calls |visit|(address, bytes) for the part of each row that is inside of the tensor.
+  template <typename Visit> void forRows(Visit visit) const {
+    for (uint64_t i = 0; i < rows; ++i)
+      if (Row row = rowAt(i); row.inside)
+        visit(row.global + static_cast<uint64_t>(startByte) + firstByte, lastByte - firstByte);
+  }
 
 private:
   struct Row {

@@ -48,6 +48,24 @@ bool elementType(TensorForm::Kind kind, uint32_t code, MatrixType &type) {
 
 } // namespace
 
+std::string TensorProduct::name() const {
+  auto word = [](MatrixType type) {
+    static constexpr const char *words[] = {"f16",  "bf16", "tf32", "e4m3", "e5m2", "e2m3",
+                                            "e3m2", "e2m1", "s8",   "u8",   "e2m1"};
+    return std::string(words[size_t(type)]);
+  };
+  std::string text = "tcgen05.m" + std::to_string(m) + "n" + std::to_string(n) + "k" + std::to_string(k) +
+                     "." + word(a.type);
+  if (b.type != a.type)
+    text += "." + word(b.type);
+  return text + (form.scaleBlocks ? ".b32" : "");
+}
+
+uint64_t TensorProduct::operandBytes() const {
+  return (form.aInTensor ? 0 : uint64_t(m) * k * 16 / chunkElements(a.type)) +
+         uint64_t(n) * k * 16 / chunkElements(b.type);
+}
+
 const char *TensorProduct::read(const TensorForm &from, const TensorOperands &operands, bool &modelled) {
   form = from;
   auto word = static_cast<uint32_t>(operands.instruction);

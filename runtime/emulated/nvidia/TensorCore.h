@@ -5,6 +5,8 @@
 #include "runtime/emulated/nvidia/AsyncMatrix.h"
 #include "runtime/emulated/nvidia/TensorForm.h"
 
+#include <string>
+
 namespace quern::runtime::emulated::nvidia {
 
 /// One tcgen05.mma, with what it needs to be done later.
@@ -28,6 +30,10 @@ struct TensorProduct {
   uint32_t rowsOfBlock() const { return m / (form.pair ? 2 : 1); }
   uint32_t columnsOfD() const { return form.pair && m == 128 ? n / 2 : n; }
   void apply() const;
+  /// "tcgen05.m256n128k16.bf16", with ".b32" behind it where there are block scales; for counters.
+  std::string name() const;
+  /// Of A and B in shared memory.
+  uint64_t operandBytes() const;
 
 private:
   double scale(TensorMemory &memory, uint32_t address, uint32_t id, uint32_t row, uint32_t block) const;

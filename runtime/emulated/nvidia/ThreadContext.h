@@ -85,6 +85,7 @@ struct alignas(64) ThreadContext {
   uint64_t localTop = 0;      ///< bytes in use by the frames of the functions that are active
   uint64_t localBytes = 0;    ///< size of the buffer
   ThreadCounts counts;
+  uint64_t *segments = nullptr; ///< with Checks::counters: CountPlan.h
 };
 
 /// What a translated kernel or function looks like from outside: parameters and results are pointers to

@@ -6,6 +6,7 @@
 #include "llvm/IR/MDBuilder.h"
 
 #include <bit>
+#include <optional>
 
 namespace quern::runtime::emulated::nvidia {
 
@@ -38,14 +39,17 @@ void translate(const KernelImage &image, Checks checks, bool hostHasF16C, llvm::
     if (function != image.kernel)
       made->addFnAttr(llvm::Attribute::NoInline);
   }
+  std::optional<CountPlan> plan;
+  if (checks.counters)
+    plan.emplace(image);
   for (const Function *function : image.functions)
-    FunctionTranslator(image, *function, checks, hostHasF16C, module).run();
+    FunctionTranslator(image, *function, checks, hostHasF16C, module, plan ? &*plan : nullptr).run();
 }
 
 FunctionTranslator::FunctionTranslator(const KernelImage &image, const Function &source, Checks checks,
-                                       bool hostHasF16C, llvm::Module &module)
+                                       bool hostHasF16C, llvm::Module &module, const CountPlan *plan)
     : image(image), source(source), checks(checks), sanitize(checks.memory), hostHasF16C(hostHasF16C),
-      module(module), context(module.getContext()), builder(context) {}
+      module(module), plan(plan), context(module.getContext()), builder(context) {}
 
 void FunctionTranslator::run() {
   function = module.getFunction(functionName(image, source));
@@ -59,6 +63,8 @@ void FunctionTranslator::run() {
   parameters = blockField(offsetof(BlockContext, parameters), builder.getPtrTy());
   caches = blockField(offsetof(BlockContext, caches), builder.getPtrTy());
   localBase = threadField(offsetof(ThreadContext, local), builder.getPtrTy());
+  if (plan)
+    segmentCounts = threadField(offsetof(ThreadContext, segments), builder.getPtrTy());
   declareRegisters();
   openLocalFrame();
   blocks.assign(source.instructions.size() + 1, nullptr);
@@ -129,6 +135,8 @@ void FunctionTranslator::translate(uint32_t index) {
   siteIndex = image.firstSite.at(&source) + index;
   if (blocks[index])
     startBlock(blocks[index]);
+  if (plan && plan->sites[siteIndex].opensOuter)
+    countSegment(plan->sites[siteIndex].outer);
   ++pendingInstructions;
   allDefined = someDefined = nullptr;
   BasicBlock *after = nullptr;
@@ -143,6 +151,8 @@ void FunctionTranslator::translate(uint32_t index) {
     else
       builder.CreateCondBr(guard, guarded, after);
     builder.SetInsertPoint(guarded);
+    if (plan)
+      countSegment(plan->sites[siteIndex].inner);
   }
   if (!current->readable || !dispatch())
     unmodelled();

@@ -13,6 +13,7 @@
 #define QUERN_RUNTIME_EMULATED_NVIDIA_TRANSLATE_H
 
 #include "runtime/emulated/nvidia/Checks.h"
+#include "runtime/emulated/nvidia/CountPlan.h"
 #include "runtime/emulated/nvidia/KernelImage.h"
 #include "runtime/emulated/nvidia/NumberType.h"
 #include "runtime/emulated/nvidia/ThreadContext.h"
@@ -36,7 +37,7 @@ enum class Rounding : uint32_t { Nearest, Zero, Down, Up, Away };
 class FunctionTranslator {
 public:
   FunctionTranslator(const KernelImage &image, const Function &source, Checks checks, bool hostHasF16C,
-                     llvm::Module &module);
+                     llvm::Module &module, const CountPlan *plan);
   void run();
   /// True if some form of |opcode| is modelled.
   static bool models(std::string_view opcode);
@@ -195,6 +196,12 @@ private:
   bool sleep();
   bool setRegisterCount();
 
+  //===--- TranslateCount.cpp ----------------------------------------------===//
+
+  void countSegment(uint32_t segment);
+  void countAccess(Space space, Value *address, unsigned bytes, uint32_t flags);
+  void countRows(Value *address, unsigned lanes, bool isWrite);
+
   //===--- TranslateDefined.cpp --------------------------------------------===//
 
   void trackRegisters();
@@ -256,6 +263,8 @@ private:
   const Checks checks;
   const bool sanitize, hostHasF16C; ///< sanitize: Checks::memory
   llvm::Module &module;
+  const CountPlan *const plan; ///< with Checks::counters
+  Value *segmentCounts = nullptr;
   llvm::LLVMContext &context;
   llvm::IRBuilder<> builder;
   llvm::Function *function = nullptr;

@@ -290,6 +290,7 @@ bool FunctionTranslator::loadMatrix() {
   if (!where || !isMatrixFragment(operand(0), registerCount))
     return false;
   this->count(sharedLoads, 4 * registerCount);
+  countRows(where, flags & MatrixSixteen ? 16 * count : 8 * count, false);
   callOut("quernLoadMatrix", builder.getVoidTy(),
           {thread, site(), builder.getInt32(flags), where, matrixMemory()});
   takeMatrixWords(operand(0), 0, registerCount);
@@ -310,6 +311,7 @@ bool FunctionTranslator::storeMatrix() {
   if (!where || !putMatrixWords(operand(1), 0, count))
     return false;
   this->count(sharedStores, 4 * count);
+  countRows(where, 8 * count, true);
   callOut("quernStoreMatrix", builder.getVoidTy(),
           {thread, site(), builder.getInt32(flags), where, matrixMemory()});
   return true;

@@ -130,6 +130,7 @@ FunctionTranslator::Value *FunctionTranslator::localPointer(Value *address, unsi
 FunctionTranslator::Value *FunctionTranslator::hostPointer(Space space, Value *address, unsigned bytes,
                                                            uint32_t flags, Value *stored) {
   bool write = flags & AccessWrite;
+  countAccess(space, address, bytes, flags);
   switch (space) {
   case Space::Shared:
     if (!(flags & AccessAtomic) || !write)

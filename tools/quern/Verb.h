@@ -15,6 +15,7 @@ namespace quern::tools {
 VerbBody addCompileVerb(CLI::App &app);
 VerbBody addImportVerb(CLI::App &app);
 VerbBody addInspectVerb(CLI::App &app);
+VerbBody addTuneVerb(CLI::App &app);
 VerbBody addVerifyVerb(CLI::App &app);
 
 } // namespace quern::tools

@@ -3,6 +3,7 @@
 #include "runtime/emulated/EmulatedDevice.h"
 #include "tools/cli/BenchVerb.h"
 #include "tools/quern/Verb.h"
+#include "tuner/measure/MeasureProcess.h"
 
 #include <cstdio>
 #include <map>
@@ -13,6 +14,8 @@ using namespace quern::tools;
 int main(int argc, char **argv) {
   if (argc == 2 && std::string_view(argv[1]) == lowering::compileWorkerArgument)
     return lowering::runCompileWorker();
+  if (argc == 2 && std::string_view(argv[1]) == tuner::measureWorkerArgument)
+    return tuner::runMeasureWorker();
   CLI::App app{"Quern: compiles and runs language models on any hardware", "quern"};
   beginProgram(app);
   app.require_subcommand(1);
@@ -22,6 +25,7 @@ int main(int argc, char **argv) {
   verbs["compile"] = addCompileVerb(app);
   verbs["inspect"] = addInspectVerb(app);
   verbs["verify"] = addVerifyVerb(app);
+  verbs["tune"] = addTuneVerb(app);
   auto add = [&](const char *name, const char *summary) -> CLI::App & {
     return *app.add_subcommand(name, summary);
   };

@@ -12,7 +12,7 @@
 
 #include "support/Float8.h"
 #include "support/Philox.h"
-#include "tuner/measure/TrialRunner.h"
+#include "tuner/measure/MeasureProcess.h"
 
 #include <csignal>
 #include <cstdlib>
@@ -171,6 +171,16 @@ inline Candidate fakeCandidate(const std::string &code, const std::string &sched
   candidate.code = code;
   candidate.grid = {{2, 0, 1}};
   return candidate;
+}
+
+/// The worker of a test's own program, which knows this one device as "fake:0".
+inline int runFakeWorker() {
+  return runMeasureWorker(
+      [](const std::string &name, uint32_t) -> Expected<std::unique_ptr<runtime::Device>> {
+        if (name != "fake:0")
+          return Status::error(Exit::NoDevice, "E-DEVICE-NONE", "there is no device `" + name + "`");
+        return std::unique_ptr<runtime::Device>(std::make_unique<FakeDevice>());
+      });
 }
 
 } // namespace quern::tuner

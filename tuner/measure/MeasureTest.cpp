@@ -212,12 +212,7 @@ TEST(TestData, IsTheSameEverywhereAndExact) {
 
 int main(int argc, char **argv) {
   if (argc == 2 && std::string_view(argv[1]) == measureWorkerArgument)
-    return runMeasureWorker(
-        [](const std::string &name, uint32_t) -> Expected<std::unique_ptr<runtime::Device>> {
-          if (name != "fake:0")
-            return Status::error(Exit::NoDevice, "E-DEVICE-NONE", "there is no device `" + name + "`");
-          return std::unique_ptr<runtime::Device>(std::make_unique<FakeDevice>());
-        });
+    return runFakeWorker();
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

@@ -301,12 +301,7 @@ TEST(Tune, WhereNothingRunsTheDefaultStays) {
 
 int main(int argc, char **argv) {
   if (argc == 2 && std::string_view(argv[1]) == measureWorkerArgument)
-    return runMeasureWorker(
-        [](const std::string &name, uint32_t) -> Expected<std::unique_ptr<runtime::Device>> {
-          if (name != "fake:0")
-            return Status::error(Exit::NoDevice, "E-DEVICE-NONE", "there is no device `" + name + "`");
-          return std::unique_ptr<runtime::Device>(std::make_unique<FakeDevice>());
-        });
+    return runFakeWorker();
   if (argc == 3 && std::string_view(argv[1]) == "--tune") {
     Bench bench(argv[2]);
     bench.clock = int64_t(time(nullptr)) * 1000 + getpid();

@@ -45,21 +45,19 @@ Expected<Phase> parsePhase(const std::string &name) {
 }
 
 /// Texts of a kernel and the phases that leave them.
-static constexpr std::pair<KernelStage, const char *> stages[] = {{KernelStage::Tile, "tile"},
-                                                                  {KernelStage::Layouts, "layouts"},
-                                                                  {KernelStage::Target, "target"},
-                                                                  {KernelStage::Llvm, "llvm"},
-                                                                  {KernelStage::Assembly, "code"}};
+static constexpr std::pair<KernelStage, const char *> stages[] = {
+    {KernelStage::Tile, "tile"},     {KernelStage::Layouts, "layouts"}, {KernelStage::Rings, "rings"},
+    {KernelStage::Target, "target"}, {KernelStage::Llvm, "llvm"},       {KernelStage::Assembly, "code"}};
 
-/// Where a kernel's way ends when |phase| is the last one. No kernel has rings yet, so that phase leaves its text as
-/// `layouts` made it (issue 4).
+/// Where a kernel's way ends when |phase| is the last one.
 static KernelStage lastStage(Phase phase) {
   switch (phase) {
   case Phase::Tile:
     return KernelStage::Tile;
   case Phase::Layouts:
-  case Phase::Rings:
     return KernelStage::Layouts;
+  case Phase::Rings:
+    return KernelStage::Rings;
   case Phase::Target:
     return KernelStage::Target;
   case Phase::Llvm:
@@ -162,7 +160,8 @@ private:
       return Status::error(Exit::BadInput, "E-COMPILE-NO-WEIGHTS",
                            "`" + options.directory + "` holds no weights")
           .remedy("add the safetensors files, or pass --weights random");
-    QUERN_ASSIGN_OR_RETURN(module, import::buildModule(*imported, context, {.validTokens = options.validTokens}));
+    QUERN_ASSIGN_OR_RETURN(module,
+                           import::buildModule(*imported, context, {.validTokens = options.validTokens}));
     if (options.weights == WeightsMode::Random)
       makeRecipesRandom(*module);
     moduleText = print(*module);
@@ -190,13 +189,15 @@ private:
     return *rung;
   }
 
-  /// `cpu:native` by the name of what it stands for: the artifact's bytes do not depend on how it was asked for.
+  /// `cpu:native` by the name of what it stands for: the artifact's bytes do not depend on how it was asked
+  /// for.
   Expected<std::vector<TargetSpec>> wantedTargets() {
     QUERN_ASSIGN_OR_RETURN(std::vector<TargetSpec> named, parseTargets(options.targets));
     std::vector<TargetSpec> specs;
     for (TargetSpec &spec : named) {
       const bool native = spec.isNative();
-      QUERN_ASSIGN_OR_RETURN(TargetSpec known, resolveNative(std::move(spec), decideCpuFeatures(readCpuid())));
+      QUERN_ASSIGN_OR_RETURN(TargetSpec known,
+                             resolveNative(std::move(spec), decideCpuFeatures(readCpuid())));
       if (native)
         say(LogLevel::Info, "cpu:native is " + known.name() + " on this machine");
       if (std::ranges::find(specs, known) == specs.end())

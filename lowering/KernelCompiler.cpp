@@ -105,6 +105,8 @@ static DictionaryAttr machineAttr(MLIRContext &context, const CodeTarget &target
   list.set("target", builder.getStringAttr(target.name));
   list.set("lanes", builder.getI32IntegerAttr(target.lanes));
   list.set("vector_bytes", builder.getI32IntegerAttr(target.vectorBytes));
+  if (target.sharedLimit)
+    list.set("shared_bytes", builder.getI32IntegerAttr(target.sharedLimit));
   if (target.simd)
     list.set("simd", builder.getUnitAttr());
   return list.getDictionary(&context);
@@ -192,6 +194,10 @@ Expected<CompiledKernel> compileKernelText(const std::string &text, const std::s
   if (!runPhase(buildLayoutsPhase, KernelStage::Layouts))
     return failure(request, target, "E-KERNEL-LAYOUTS", diagnostics.take());
   if (options.last == KernelStage::Layouts)
+    return result;
+  if (!runPhase(buildRingsPhase, KernelStage::Rings))
+    return failure(request, target, "E-KERNEL-RINGS", diagnostics.take());
+  if (options.last == KernelStage::Rings)
     return result;
 
   OwningOpRef<ModuleOp> lowered = ModuleOp::create(kernel.getLoc());

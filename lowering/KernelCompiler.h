@@ -45,7 +45,7 @@ struct GridDimension {
 enum class KernelArgument : uint8_t { Pointer, I32, I64, F32 };
 
 /// Stages at which the text of a kernel can be seen, in the order of travel.
-enum class KernelStage : uint8_t { Tile, Layouts, Target, Llvm, Assembly };
+enum class KernelStage : uint8_t { Tile, Layouts, Rings, Target, Llvm, Assembly };
 
 struct CompiledKernel {
   std::string symbol;
@@ -58,8 +58,8 @@ struct CompiledKernel {
 };
 
 struct CompileKernelOptions {
-  std::vector<KernelStage> keep;                 ///< stages whose text is kept
-  KernelStage last = KernelStage::Assembly;      ///< the way ends here; before `Assembly` there is no code
+  std::vector<KernelStage> keep;            ///< stages whose text is kept
+  KernelStage last = KernelStage::Assembly; ///< the way ends here; before `Assembly` there is no code
 };
 
 /// Compiles one kernel. Thread-safe; each call has its own context. Exit::CompileFailed "E-KERNEL-..." with

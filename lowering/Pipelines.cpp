@@ -16,7 +16,17 @@ void buildTilePhase(mlir::OpPassManager &kernel) {
 void buildLayoutsPhase(mlir::OpPassManager &kernel) {
   kernel.addPass(createTileSelectAtomsPass());
   kernel.addPass(createTileExpandContractionPass());
+  kernel.addPass(createTileStageOperandsPass());
   kernel.addPass(createTileInferLayoutsPass());
+  kernel.addPass(mlir::createCSEPass());
+}
+
+void buildRingsPhase(mlir::OpPassManager &kernel) {
+  kernel.addPass(mlir::createLoopInvariantCodeMotionPass());
+  kernel.addPass(createTileChooseSwizzlePass());
+  kernel.addPass(createTilePlanPipelinePass());
+  kernel.addPass(createTileLowerRingsPass());
+  kernel.addPass(createTileVerifyRingsPass());
   kernel.addPass(mlir::createCSEPass());
 }
 
@@ -26,6 +36,8 @@ void registerPhases() {
   mlir::PassPipelineRegistration<>("phase-layouts", "Tiles with layouts", [](mlir::OpPassManager &pm) {
     buildLayoutsPhase(pm.nest("tile.kernel"));
   });
+  mlir::PassPipelineRegistration<>("phase-rings", "Operands that arrive by rings",
+                                   [](mlir::OpPassManager &pm) { buildRingsPhase(pm.nest("tile.kernel")); });
 }
 
 } // namespace quern::lowering

@@ -1,7 +1,8 @@
 //===- Pipelines.h - The named phases of a kernel's way down --------------===//
 //
 // One function for each phase, in order; the comment says what holds afterwards. Each phase is registered
-// under its name with quern-opt (`--phase-tile`, `--phase-layouts`), so that any prefix can be run by hand.
+// under its name with quern-opt (`--phase-tile`, `--phase-layouts`, `--phase-rings`), so that any prefix can
+// be run by hand.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_LOWERING_PIPELINES_H
@@ -16,6 +17,9 @@ void buildTilePhase(mlir::OpPassManager &kernel);
 
 /// Phase `layouts`: every tile has a layout; where two meet stands a relayout.
 void buildLayoutsPhase(mlir::OpPassManager &kernel);
+
+/// Phase `rings`: every slot of a ring has a place, and every access to one its waits.
+void buildRingsPhase(mlir::OpPassManager &kernel);
 
 void registerPhases();
 

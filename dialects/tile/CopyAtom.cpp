@@ -45,6 +45,21 @@ std::optional<std::vector<ResultBit>> resultBits(const CopyAtom &atom, Hardware 
 
 } // namespace
 
+bool isLaneCopy(const CopyAtom &atom) {
+  if (atom.byDescriptor())
+    return false;
+  for (const Coordinate &basis : atom.result.bases(Hardware::Register))
+    if (basis[0])
+      return false;
+  int32_t lane = 1;
+  for (const Coordinate &basis : atom.result.bases(Hardware::Lane)) {
+    if (basis != Coordinate{lane, 0})
+      return false;
+    lane *= 2;
+  }
+  return true;
+}
+
 std::optional<CopyPlan> planCopy(const CopyAtom &atom, const Layout &layout, const MemoryLayout &memory,
                                  unsigned elementBits) {
   if (atom.byDescriptor() || layout.numLanes() != atom.result.numLanes())
@@ -118,6 +133,14 @@ std::optional<CopyPlan> planCopy(const CopyAtom &atom, const Layout &layout, con
       Layout(layout.shape(), {others, addressLanes, layout.bases(Hardware::Warp)}, layout.repeats());
   plan.instructions = plan.addresses.numRegisters();
   return plan;
+}
+
+SharedAccess copyAccess(const CopyPlan &plan, const MemoryLayout &memory, const std::vector<BankRule> &banks,
+                        Direction direction) {
+  const BankRule *rule = findBankRule(banks, direction, plan.atom->runBytes());
+  if (!rule)
+    return {};
+  return runAccess(plan.addresses, memory, plan.elementBits, plan.atom->runBytes(), *rule);
 }
 
 } // namespace quern::tile

@@ -20,7 +20,7 @@
 #ifndef QUERN_DIALECTS_TILE_COPYATOM_H
 #define QUERN_DIALECTS_TILE_COPYATOM_H
 
-#include "dialects/tile/MemoryLayout.h"
+#include "dialects/tile/MemoryAccess.h"
 
 #include <string>
 
@@ -51,6 +51,9 @@ struct CopyAtom {
   int32_t registers() const { return result.numRegisters(); }
 };
 
+/// True for plain loads and stores: every lane moves its own run and nothing else.
+bool isLaneCopy(const CopyAtom &atom);
+
 /// How a tile is moved by one copy atom.
 struct CopyPlan {
   const CopyAtom *atom = nullptr;
@@ -68,6 +71,11 @@ struct CopyPlan {
 /// deliver this layout. |memory| may be that of the tile in global memory too.
 std::optional<CopyPlan> planCopy(const CopyAtom &atom, const Layout &layout, const MemoryLayout &memory,
                                  unsigned elementBits);
+
+/// What the instructions of |plan| cost in banks of shared memory for one warp, those of its address lanes.
+/// Zero where |banks| has no rule.
+SharedAccess copyAccess(const CopyPlan &plan, const MemoryLayout &memory, const std::vector<BankRule> &banks,
+                        Direction direction);
 
 } // namespace quern::tile
 

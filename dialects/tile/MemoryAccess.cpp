@@ -30,14 +30,14 @@ int64_t phaseClocks(std::span<const int64_t> addresses, int32_t bytes, int32_t b
   return *std::max_element(busy.begin(), busy.end());
 }
 
-SharedAccess sharedAccess(const Layout &layout, const MemoryLayout &memory, unsigned elementBits,
-                          int32_t vector, const BankRule &rule, int32_t warp) {
+/// Each lane accesses |bytes| at its element in every |step|-th register.
+static SharedAccess countPhases(const Layout &layout, int32_t step, const MemoryLayout &memory,
+                                unsigned elementBits, int32_t bytes, const BankRule &rule, int32_t warp) {
   SharedAccess access;
-  int32_t bytes = std::max<int32_t>(1, vector * int32_t(elementBits) / 8);
   // Phases: the cosets of the span of the rule's lanes.
   std::vector<uint64_t> together(rule.together.begin(), rule.together.end());
   Span phase(together);
-  for (int32_t r = 0; r < layout.numRegisters(); r += vector) {
+  for (int32_t r = 0; r < layout.numRegisters(); r += step) {
     ++access.instructions;
     std::vector<std::pair<uint64_t, int64_t>> lanes; // phase, address
     for (int32_t lane = 0; lane < layout.numLanes(); ++lane)
@@ -56,6 +56,17 @@ SharedAccess sharedAccess(const Layout &layout, const MemoryLayout &memory, unsi
     }
   }
   return access;
+}
+
+SharedAccess sharedAccess(const Layout &layout, const MemoryLayout &memory, unsigned elementBits,
+                          int32_t vector, const BankRule &rule, int32_t warp) {
+  int32_t bytes = std::max<int32_t>(1, vector * int32_t(elementBits) / 8);
+  return countPhases(layout, vector, memory, elementBits, bytes, rule, warp);
+}
+
+SharedAccess runAccess(const Layout &runs, const MemoryLayout &memory, unsigned elementBits, int32_t bytes,
+                       const BankRule &rule, int32_t warp) {
+  return countPhases(runs, 1, memory, elementBits, bytes, rule, warp);
 }
 
 GlobalAccess globalAccess(const Layout &layout, const std::vector<int64_t> &strides, unsigned elementBits,

@@ -55,6 +55,10 @@ struct SharedAccess {
 SharedAccess sharedAccess(const Layout &layout, const MemoryLayout &memory, unsigned elementBits,
                           int32_t vector, const BankRule &rule, int32_t warp = 0);
 
+/// The same for runs of |bytes| that begin at the elements of |runs|, one a lane and register.
+SharedAccess runAccess(const Layout &runs, const MemoryLayout &memory, unsigned elementBits, int32_t bytes,
+                       const BankRule &rule, int32_t warp = 0);
+
 /// Clocks of one phase: the most that any bank has to give. |addresses|: byte address of each lane.
 int64_t phaseClocks(std::span<const int64_t> addresses, int32_t bytes, int32_t banks);
 

@@ -65,4 +65,43 @@ def Tile_ReduceKindAttr : EnumAttr<TileDialect, Tile_ReduceKind, "reduce_kind"> 
   let assemblyFormat = "$value";
 }
 
+def Tile_RingPath : I32EnumAttr<"RingPath", "How tiles arrive in a ring", [
+    I32EnumAttrCase<"Tensor", 0, "tensor">, I32EnumAttrCase<"Async", 1, "async">,
+    I32EnumAttrCase<"Direct", 2, "direct">, I32EnumAttrCase<"Staged", 3, "staged">]> {
+  let cppNamespace = "::quern::tile";
+  let genSpecializedAttr = 0;
+}
+def Tile_RingPathAttr : EnumAttr<TileDialect, Tile_RingPath, "ring_path"> {
+  let assemblyFormat = "$value";
+}
+
+def Tile_MemoryAttr : TileAttr<"Memory", "memory"> {
+  let summary = "Where the elements of a tile lie in shared memory";
+  let description = [{
+    Wraps `MemoryLayout` of `dialects/tile/MemoryLayout.h`, which explains the idea.
+
+    ```mlir
+    #tile.memory<shape = [8, 64], offset = [[0, 1], [0, 2], [0, 4], [0, 8], [0, 16], [0, 32], [1, 8], [2, 16], [4, 32]],
+                 core = [8, 64], stride = [512, 512]>
+    ```
+  }];
+  let parameters = (ins AttrOrTypeParameter<"::quern::tile::MemoryLayout", "the map",
+                                            "const ::quern::tile::MemoryLayout &">:$layout);
+  let hasCustomAssemblyFormat = 1;
+}
+
+def Tile_RingType : TileType<"Ring", "ring"> {
+  let summary = "Slots in shared memory, each for a tile of this shape and element type";
+  let description = [{
+    `memory` is where a slot's elements lie, set by `tile-choose-swizzle`.
+
+    ```mlir
+    !tile.ring<3, [128, 64], bf16>
+    ```
+  }];
+  let parameters = (ins "int64_t":$depth, ArrayRefParameter<"int64_t">:$shape, "::mlir::Type":$elementType,
+                        OptionalParameter<"::quern::tile::MemoryAttr">:$memory);
+  let assemblyFormat = "`<` $depth `,` `[` $shape `]` `,` $elementType (`,` $memory^)? `>`";
+}
+
 #endif

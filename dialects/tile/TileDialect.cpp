@@ -15,6 +15,8 @@ namespace quern::tile {
 
 /// Storage key of `#tile.layout`.
 static llvm::hash_code hash_value(const Layout &layout) { return llvm::hash_value(layout.str()); }
+/// Storage key of `#tile.memory`.
+static llvm::hash_code hash_value(const MemoryLayout &layout) { return llvm::hash_value(layout.str()); }
 
 } // namespace quern::tile
 
@@ -57,13 +59,28 @@ std::vector<int32_t> shapeOf(RankedTensorType type) {
   return std::vector<int32_t>(type.getShape().begin(), type.getShape().end());
 }
 
+std::vector<int32_t> shapeOf(RingType type) {
+  return std::vector<int32_t>(type.getShape().begin(), type.getShape().end());
+}
+
+const MemoryLayout *getMemory(RingType type) {
+  return type.getMemory() ? &type.getMemory().getLayout() : nullptr;
+}
+
+int64_t slotBytes(RingType type) {
+  int64_t bits = type.getElementType().getIntOrFloatBitWidth();
+  for (int64_t size : type.getShape())
+    bits *= size;
+  return int64_t(llvm::alignTo(uint64_t(bits + 7) / 8, 128));
+}
+
 //===----------------------------------------------------------------------===//
 // #tile.layout
 //===----------------------------------------------------------------------===//
 
-static ParseResult parseInts(AsmParser &parser, std::vector<int32_t> &list) {
+template <typename Int> static ParseResult parseInts(AsmParser &parser, std::vector<Int> &list) {
   return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
-    int32_t value;
+    Int value;
     if (parser.parseInteger(value))
       return failure();
     list.push_back(value);
@@ -106,6 +123,54 @@ Attribute LayoutAttr::parse(AsmParser &parser, Type) {
 }
 
 void LayoutAttr::print(AsmPrinter &printer) const { printer << "<" << getLayout().str() << ">"; }
+
+//===----------------------------------------------------------------------===//
+// #tile.memory
+//===----------------------------------------------------------------------===//
+
+/// True if |bases| give each coordinate of the box |core| one offset.
+static bool isBijection(const std::vector<int32_t> &core, const std::vector<Coordinate> &bases) {
+  auto isPower = [](int32_t size) { return size > 0 && (size & (size - 1)) == 0; };
+  if (!llvm::all_of(core, isPower))
+    return false;
+  CoordinateBits bits(core);
+  std::vector<uint64_t> columns;
+  for (const Coordinate &basis : bases) {
+    for (size_t d = 0; d < core.size(); ++d)
+      if (basis[d] < 0 || basis[d] >= core[d])
+        return false;
+    columns.push_back(bits.pack(basis));
+  }
+  return bits.bits() == columns.size() && LinearMap(std::move(columns)).rightInverse(bits.bits());
+}
+
+Attribute MemoryAttr::parse(AsmParser &parser, Type) {
+  std::vector<int32_t> shape, core;
+  std::vector<Coordinate> bases;
+  std::vector<int64_t> strides;
+  auto parseBasis = [&] { return parseInts(parser, bases.emplace_back()); };
+  if (parser.parseLess() || parser.parseKeyword("shape") || parser.parseEqual() || parseInts(parser, shape) ||
+      parser.parseComma() || parser.parseKeyword("offset") || parser.parseEqual() ||
+      parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseBasis) || parser.parseComma() ||
+      parser.parseKeyword("core") || parser.parseEqual() || parseInts(parser, core) || parser.parseComma() ||
+      parser.parseKeyword("stride") || parser.parseEqual() || parseInts(parser, strides) ||
+      parser.parseGreater())
+    return {};
+  auto hasRank = [&](const Coordinate &basis) { return basis.size() == shape.size(); };
+  if (core.size() != shape.size() || strides.size() != shape.size() || !llvm::all_of(bases, hasRank) ||
+      !isBijection(core, bases)) {
+    parser.emitError(parser.getNameLoc(), "offsets of a memory layout are no bijection of its core");
+    return {};
+  }
+  return MemoryAttr::get(parser.getContext(), MemoryLayout(std::move(shape), std::move(core),
+                                                           std::move(bases), std::move(strides)));
+}
+
+void MemoryAttr::print(AsmPrinter &printer) const {
+  printer << "<shape = [";
+  llvm::interleaveComma(getLayout().shape(), printer);
+  printer << "], " << getLayout().str() << ">";
+}
 
 //===----------------------------------------------------------------------===//
 // #tile.dims

@@ -3,6 +3,7 @@
 #define QUERN_DIALECTS_TILE_TILEDIALECT_H
 
 #include "dialects/tile/LayoutAlgebra.h"
+#include "dialects/tile/MemoryLayout.h"
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -31,8 +32,14 @@ const Layout *getLayout(mlir::Type type);
 /// |type| with |layout| as its encoding.
 mlir::RankedTensorType withLayout(mlir::RankedTensorType type, const Layout &layout);
 
-/// The shape of a static tile.
+/// The shape of a static tile, and of a ring's slots.
 std::vector<int32_t> shapeOf(mlir::RankedTensorType type);
+std::vector<int32_t> shapeOf(RingType type);
+
+/// The layout of a ring's slots in memory, or null before it is chosen.
+const MemoryLayout *getMemory(RingType type);
+/// Bytes from one slot to the next: whole 128 bytes, so that each begins at the first bank.
+int64_t slotBytes(RingType type);
 
 } // namespace quern::tile
 

@@ -296,4 +296,6 @@ def Tile_RelayoutOp : TileOp<"relayout", [Pure]> {
   let hasVerifier = 1;
 }
 
+include "dialects/tile/TileRingOps.td"
+
 #endif

@@ -72,6 +72,14 @@ Value KernelLowering::emit(Operation *op, ArrayRef<Value> v) {
       .Default([](Operation *) { return Value(); });
 }
 
+/// A constant as registers hold it: the bits of elements that have no type of their own there.
+Value KernelLowering::storedConstant(TypedAttr value) {
+  Type stored = storageType(value.getType());
+  if (auto real = llvm::dyn_cast<FloatAttr>(value); real && stored != value.getType())
+    value = b.getIntegerAttr(stored, real.getValue().bitcastToAPInt());
+  return LLVM::ConstantOp::create(b, b.loc, value);
+}
+
 LogicalResult KernelLowering::lowerElementwise(Operation *op) {
   if (op->getNumResults() != 1)
     return op->emitOpError("has no lowering to LLVM operations");
@@ -81,14 +89,13 @@ LogicalResult KernelLowering::lowerElementwise(Operation *op) {
   if (auto constant = llvm::dyn_cast<arith::ConstantOp>(op)) {
     TypedAttr value = constant.getValue();
     if (!tensor) {
-      scalars[result] = LLVM::ConstantOp::create(b, b.loc, value);
+      scalars[result] = storedConstant(value);
       return success();
     }
     auto splat = llvm::dyn_cast<SplatElementsAttr>(value);
     if (!splat)
       return op->emitOpError("is a tile constant with more than one value");
-    Value scalar =
-        LLVM::ConstantOp::create(b, b.loc, llvm::cast<TypedAttr>(splat.getSplatValue<Attribute>()));
+    Value scalar = storedConstant(llvm::cast<TypedAttr>(splat.getSplatValue<Attribute>()));
     tiles[result] = Registers(layoutOf(result).numRegisters(), b.spread(scalar));
     return success();
   }

@@ -16,7 +16,7 @@ KernelFrame GpuFrame::openKernel(LaneBuilder &b, ModuleOp module, tile::KernelOp
   b.setInsertionPointToEnd(module.getBody());
   auto bytes = LLVM::LLVMArrayType::get(b.getI8Type(), 0);
   shared = LLVM::GlobalOp::create(b, b.loc, bytes, /*isConstant=*/false, LLVM::Linkage::Internal,
-                                  (kernel.getSymName() + "_shared").str(), Attribute(), /*alignment=*/16,
+                                  (kernel.getSymName() + "_shared").str(), Attribute(), /*alignment=*/128,
                                   sharedSpace());
   KernelFrame frame;
   frame.function = LLVM::LLVMFuncOp::create(

@@ -61,6 +61,25 @@ LogicalResult KernelLowering::lower(Operation *op) {
       .Case([&](tile::RelayoutOp relayout) { return lowerRelayout(relayout); })
       .Case([&](tile::MmaOp mma) { return lowerMma(mma); })
       .Case([&](tile::DotPairsOp pairs) { return lowerDotPairs(pairs); })
+      .Case([&](tile::RingCopyOp copy) { return lowerRingCopy(copy); })
+      .Case([&](tile::RingWriteOp write) { return lowerRingWrite(write); })
+      .Case([&](tile::RingReadOp read) { return lowerRingRead(read); })
+      .Case([&](tile::RingOp ring) {
+        lowerRing(ring);
+        return success();
+      })
+      .Case([&](tile::AsyncCommitOp) {
+        target.commitCopies(b);
+        return success();
+      })
+      .Case([&](tile::AsyncWaitOp wait) {
+        target.waitForCopies(b, int32_t(wait.getPending()), int32_t(wait.getCopies()));
+        return success();
+      })
+      .Case([&](tile::BarrierOp) {
+        target.barrier(b);
+        return success();
+      })
       .Case([&](tile::BroadcastOp broadcast) {
         lowerBroadcast(broadcast);
         return success();
@@ -77,8 +96,8 @@ LogicalResult KernelLowering::lower(Operation *op) {
       .Default([&](Operation *other) { return lowerElementwise(other); });
 }
 
-/// Block index -> start coordinates: the last dimension is the fastest, unless the schedule puts tiles along one
-/// of the last two into groups, in which that one is the fastest.
+/// Block index -> start coordinates: the last dimension is the fastest, unless the schedule puts tiles along
+/// one of the last two into groups, in which that one is the fastest.
 void KernelLowering::lowerDomain(tile::DomainOp domain) {
   const unsigned rank = domain.getExtents().size();
   SmallVector<Value> steps, counts, coordinates(rank);
@@ -195,6 +214,8 @@ LogicalResult KernelLowering::lowerFor(scf::ForOp loop) {
   flat = ValueRange(header->getArguments()).drop_front();
   for (Value result : loop.getResults())
     bind(result, flat);
+  if (!loop.getOps<tile::RingReadOp>().empty())
+    ringBytes = 0; // all of it has been read
   return success();
 }
 

@@ -2,8 +2,8 @@
 //
 // Walks one kernel and emits, for each tile, one lane value per register of its layout. The files follow the
 // kinds of operation: KernelLowering.cpp (frame, scalars, control flow), MemoryAccess.cpp (loads and stores),
-// TileShapes.cpp (reductions and broadcasts), Relayout.cpp, MatrixProducts.cpp, Elementwise.cpp (arithmetic),
-// NumberFormats.cpp (bf16 and fp8).
+// TileShapes.cpp (reductions and broadcasts), Relayout.cpp, Rings.cpp, MatrixProducts.cpp, Elementwise.cpp
+// (arithmetic), NumberFormats.cpp (bf16 and fp8).
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_LOWERING_TARGETS_KERNELLOWERING_H
@@ -71,13 +71,15 @@ private:
     mlir::Value laneCondition;    ///< i1 lane value; null if always inside
   };
 
-  Access planAccess(tile::ViewOp view, mlir::OperandRange offsets, const tile::Layout &layout,
-                    mlir::Type element);
+  Access planAccess(mlir::Operation *at, tile::ViewOp view, mlir::OperandRange offsets,
+                    const tile::Layout &layout, mlir::Type element);
   Address address(const Access &access, int32_t reg, bool clamp);
   Address addressOf(tile::ViewOp view, mlir::ArrayRef<mlir::Value> indices);
   mlir::Value loadLanes(const Address &at, mlir::Type element, int32_t width, bool contiguous);
   void storeLanes(const Address &at, mlir::Value value, mlir::Type element, mlir::Value replicas,
                   bool contiguous);
+  /// The stride of dimension |d| as an i64 scalar.
+  mlir::Value strideOf(tile::ViewOp view, unsigned d);
   int32_t accessWidth(const Access &access, mlir::Value offset);
   /// Neighbours that |access| moves at once, at most |limit|: as many as its layout has and alignment proves.
   int32_t alignedWidth(const Access &access, mlir::Value offset, int32_t limit);
@@ -96,8 +98,8 @@ private:
   mlir::Value lanePart(const tile::Layout &layout, unsigned dim);
   /// i1 lane value that is true in one of the replicas of each element; null where there is no replica.
   mlir::Value oneReplica(const tile::Layout &layout);
-  /// Notes that |bytes| of shared memory are used at this point, with a barrier before where anything may have
-  /// used them already.
+  /// Notes that |bytes| of shared memory are used at this point, with a barrier before where anything may
+  /// have used them already.
   mlir::Value useShared(int64_t bytes);
 
   // Relayout.cpp
@@ -109,6 +111,14 @@ private:
   Registers relayoutElements(const tile::Layout &from, const tile::Layout &to, mlir::Type element,
                              const Registers &in);
 
+  // Rings.cpp
+  void lowerRing(tile::RingOp op);
+  mlir::LogicalResult lowerRingCopy(tile::RingCopyOp op);
+  mlir::LogicalResult lowerRingWrite(tile::RingWriteOp op);
+  mlir::LogicalResult lowerRingRead(tile::RingReadOp op);
+  /// Start of a slot, an i8 pointer to shared memory.
+  mlir::Value slotPointer(mlir::Value ring, mlir::Value slot);
+
   // MatrixProducts.cpp
   mlir::LogicalResult lowerMma(tile::MmaOp op);
   mlir::LogicalResult lowerDotPairs(tile::DotPairsOp op);
@@ -117,6 +127,7 @@ private:
 
   // Elementwise.cpp
   mlir::LogicalResult lowerElementwise(mlir::Operation *op);
+  mlir::Value storedConstant(mlir::TypedAttr value);
   /// One scalar or lane value of an arith or math operation; null where it is not known.
   mlir::Value emit(mlir::Operation *op, mlir::ArrayRef<mlir::Value> operands);
 
@@ -144,6 +155,8 @@ private:
   mlir::Value lane, warp;
   int32_t sharedUsed = 0;
   int32_t loopDepth = 0; ///< loops around the operation that is lowered
+  int64_t ringBytes = 0; ///< of the rings that are in use here, from the start of shared memory
+  llvm::DenseMap<mlir::Value, int64_t> ringOffsets;
 };
 
 } // namespace quern::lowering

@@ -7,92 +7,17 @@
 //===----------------------------------------------------------------------===//
 #include "lowering/targets/KernelLowering.h"
 #include "lowering/tile/DroppedElements.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/IR/Matchers.h"
-
-#include <numeric>
+#include "lowering/tile/IndexFacts.h"
 
 using namespace mlir;
 
 namespace quern::lowering {
 
 //===----------------------------------------------------------------------===//
-// What is known about an index
-//===----------------------------------------------------------------------===//
-
-static std::optional<int64_t> constantOf(Value v) {
-  llvm::APInt value;
-  if (v && matchPattern(v, m_ConstantInt(&value)))
-    return value.getSExtValue();
-  return std::nullopt;
-}
-
-/// True if |v| is known to be a multiple of |n|.
-static bool isMultiple(Value v, int64_t n) {
-  if (n == 1)
-    return true;
-  if (std::optional<int64_t> c = constantOf(v))
-    return *c % n == 0;
-  if (auto result = llvm::dyn_cast<OpResult>(v)) {
-    if (auto domain = llvm::dyn_cast<tile::DomainOp>(result.getOwner()))
-      return isMultiple(domain.getSteps()[result.getResultNumber()], n);
-    if (auto add = llvm::dyn_cast<arith::AddIOp>(result.getOwner()))
-      return isMultiple(add.getLhs(), n) && isMultiple(add.getRhs(), n);
-    if (auto mul = llvm::dyn_cast<arith::MulIOp>(result.getOwner())) {
-      if (isMultiple(mul.getLhs(), n) || isMultiple(mul.getRhs(), n))
-        return true;
-      for (int64_t factor = 2; factor < n; factor *= 2)
-        if (n % factor == 0 && isMultiple(mul.getLhs(), factor) && isMultiple(mul.getRhs(), n / factor))
-          return true;
-    }
-    return false;
-  }
-  auto loop = llvm::dyn_cast<scf::ForOp>(llvm::cast<BlockArgument>(v).getOwner()->getParentOp());
-  return loop && v == loop.getInductionVar() && isMultiple(loop.getLowerBound(), n) &&
-         isMultiple(loop.getStep(), n);
-}
-
-/// True if |a| and |b| are the same value or equal constants.
-static bool isSame(Value a, Value b) {
-  std::optional<int64_t> ca = constantOf(a), cb = constantOf(b);
-  return a == b || (ca && cb && *ca == *cb);
-}
-
-/// True if |bound| is |size|, or chosen between it and zero.
-static bool isAtMost(Value bound, Value size) {
-  if (auto choice = bound.getDefiningOp<arith::SelectOp>())
-    return isAtMost(choice.getTrueValue(), size) && isAtMost(choice.getFalseValue(), size);
-  return isSame(bound, size) || constantOf(bound) == 0;
-}
-
-/// True if |offset| is known to be below |size|.
-static bool isBelow(Value offset, Value size) {
-  std::optional<int64_t> c = constantOf(offset), s = constantOf(size);
-  if (c && s)
-    return *c < *s;
-  if (auto result = llvm::dyn_cast<OpResult>(offset)) {
-    auto domain = llvm::dyn_cast<tile::DomainOp>(result.getOwner());
-    return domain && isSame(domain.getExtents()[result.getResultNumber()], size);
-  }
-  auto loop = llvm::dyn_cast<scf::ForOp>(llvm::cast<BlockArgument>(offset).getOwner()->getParentOp());
-  return loop && offset == loop.getInductionVar() && isAtMost(loop.getUpperBound(), size);
-}
-
-/// True if [offset, offset + extent) is known to lie below |size|.
-static bool isInside(Value offset, int64_t extent, Value size) {
-  if (extent == 1)
-    return isBelow(offset, size);
-  if (std::optional<int64_t> c = constantOf(offset), s = constantOf(size); c && s)
-    return *c >= 0 && *c + extent <= *s;
-  return isMultiple(offset, extent) && isMultiple(size, extent) && isBelow(offset, size);
-}
-
-//===----------------------------------------------------------------------===//
 // Addresses
 //===----------------------------------------------------------------------===//
 
-KernelLowering::Access KernelLowering::planAccess(tile::ViewOp view, OperandRange offsets,
+KernelLowering::Access KernelLowering::planAccess(Operation *at, tile::ViewOp view, OperandRange offsets,
                                                   const tile::Layout &layout, Type element) {
   Access access{view,  layout, storageType(element), unsigned(offsets.size()) - layout.rank(), {}, {}, {}, {},
                 false, {}};
@@ -102,7 +27,7 @@ KernelLowering::Access KernelLowering::planAccess(tile::ViewOp view, OperandRang
     bool inTile = d >= access.lead;
     access.lanes.push_back(inTile ? lanePart(layout, d - access.lead) : Value());
     access.check.push_back(
-        !isInside(offsets[d], inTile ? layout.shape()[d - access.lead] : 1, view.getSizes()[d]));
+        !isInside(offsets[d], inTile ? layout.shape()[d - access.lead] : 1, view.getSizes()[d], at));
   }
   bool denseLast = view.getStrides().empty() || constantOf(view.getStrides().back()) == 1;
   access.contiguous = b.simd() && denseLast && layout.lanesAreContiguous();
@@ -111,9 +36,7 @@ KernelLowering::Access KernelLowering::planAccess(tile::ViewOp view, OperandRang
   return access;
 }
 
-/// The stride of dimension |d| as an i64 scalar.
-static Value strideOf(tile::ViewOp view, unsigned d, LaneBuilder &b,
-                      const llvm::DenseMap<Value, Value> &scalars) {
+Value KernelLowering::strideOf(tile::ViewOp view, unsigned d) {
   if (!view.getStrides().empty())
     return b.toI64(scalars.lookup(view.getStrides()[d]));
   Value stride = b.i64(1);
@@ -133,7 +56,7 @@ KernelLowering::Address KernelLowering::address(const Access &access, int32_t re
       coordinate = b.add(coordinate, b.i32(access.parts[reg][d - access.lead]));
     tile::ViewOp view = access.view;
     Value size = scalars.lookup(view.getSizes()[d]);
-    Value stride = strideOf(view, d, b, scalars);
+    Value stride = strideOf(view, d);
     bool isLast = d + 1 == access.offsets.size();
     if (Value part = access.lanes[d]) {
       if (access.check[d]) {
@@ -180,22 +103,7 @@ int32_t KernelLowering::accessWidth(const Access &access, Value offset) {
 int32_t KernelLowering::alignedWidth(const Access &access, Value offset, int32_t limit) {
   tile::ViewOp view = access.view;
   unsigned last = view.getSizes().size() - 1;
-  if (!view.getStrides().empty() && constantOf(view.getStrides()[last]) != 1)
-    return 1;
-  int32_t width = std::min<int32_t>(access.layout.vectorWidth(), limit);
-  auto aligned = [&](int32_t w) {
-    if (!isMultiple(offset, w) || (access.check[last] && !isMultiple(view.getSizes()[last], w)))
-      return false;
-    if (view.getStrides().empty())
-      return last == 0 || isMultiple(view.getSizes()[last], w);
-    for (unsigned d = 0; d < last; ++d)
-      if (!isMultiple(view.getStrides()[d], w))
-        return false;
-    return true;
-  };
-  while (width > 1 && !aligned(width))
-    width /= 2;
-  return width;
+  return alignedRun(view, offset, access.check[last], std::min<int32_t>(access.layout.vectorWidth(), limit));
 }
 
 //===----------------------------------------------------------------------===//
@@ -224,7 +132,7 @@ LogicalResult KernelLowering::lowerLoad(tile::LoadOp op) {
   if (!view)
     return op.emitOpError("loads from a view that is not a `tile.view`");
   const tile::Layout &layout = layoutOf(op.getTile());
-  Access access = planAccess(view, op.getOffsets(), layout, elementOf(op.getTile()));
+  Access access = planAccess(op, view, op.getOffsets(), layout, elementOf(op.getTile()));
   for (unsigned d = access.lead; d < op.getOffsets().size(); ++d)
     access.anyOutside[d] = access.check[d] && outsideIsDropped(op.getTile(), d - access.lead,
                                                                op.getOffsets()[d], view.getSizes()[d]);
@@ -294,7 +202,7 @@ LogicalResult KernelLowering::lowerStore(tile::StoreOp op) {
   if (!view)
     return op.emitOpError("stores to a view that is not a `tile.view`");
   const tile::Layout &layout = layoutOf(op.getTile());
-  Access access = planAccess(view, op.getOffsets(), layout, elementOf(op.getTile()));
+  Access access = planAccess(op, view, op.getOffsets(), layout, elementOf(op.getTile()));
   int32_t width = accessWidth(access, op.getOffsets().back());
   const Registers &in = tiles[op.getTile()];
   Value replicas = oneReplica(layout);
@@ -313,7 +221,7 @@ KernelLowering::Address KernelLowering::addressOf(tile::ViewOp view, ArrayRef<Va
     Value index = indices[d];
     Value inside = b.icmp(LLVM::ICmpPredicate::ult, index, scalars.lookup(view.getSizes()[d]));
     index = b.select(inside, index, b.constantLike(index, int64_t(0)));
-    Value term = b.mul(b.toI64(index), strideOf(view, d, b, scalars));
+    Value term = b.mul(b.toI64(index), strideOf(view, d));
     if (LaneBuilder::isVector(index)) {
       lanes = lanes ? b.add(lanes, term) : term;
       at.laneCondition = both(b, at.laneCondition, inside);
@@ -327,29 +235,6 @@ KernelLowering::Address KernelLowering::addressOf(tile::ViewOp view, ArrayRef<Va
   if (lanes)
     at.pointer = b.gep(at.pointer, element, lanes);
   return at;
-}
-
-/// Where the last index of a gather is its column plus a scalar, that scalar: neighbours in a row of the tile
-/// are then neighbours in memory. Null for other indices.
-static Value columnOffset(OperandRange indices, unsigned rank) {
-  auto add = indices.back().getDefiningOp<arith::AddIOp>();
-  if (!add || rank == 0)
-    return {};
-  for (auto [column, offset] : {std::pair{add.getLhs(), add.getRhs()}, {add.getRhs(), add.getLhs()}}) {
-    auto iota = column.getDefiningOp<tile::IotaOp>();
-    auto splat = offset.getDefiningOp<tile::SplatOp>();
-    if (!iota || !splat || iota.getDim() != rank - 1)
-      continue;
-    // The other indices must not change along a row.
-    for (Value other : indices.drop_back()) {
-      auto broadcast = other.getDefiningOp<tile::BroadcastOp>();
-      if (llvm::isa<RankedTensorType>(other.getType()) &&
-          (!broadcast || llvm::is_contained(broadcast.getDims(), int64_t(rank) - 1)))
-        return {};
-    }
-    return splat.getValue();
-  }
-  return {};
 }
 
 /// Elements that one access of a gather or scatter may move: as `accessWidth`, where rows are contiguous.
@@ -418,8 +303,7 @@ LogicalResult KernelLowering::lowerLoadScalar(tile::LoadScalarOp op) {
     return op.emitOpError("loads from a view that is not a `tile.view`");
   Value uniform = b.i64(0);
   for (unsigned d = 0; d < op.getOffsets().size(); ++d)
-    uniform =
-        b.add(uniform, b.mul(b.toI64(scalars.lookup(op.getOffsets()[d])), strideOf(view, d, b, scalars)));
+    uniform = b.add(uniform, b.mul(b.toI64(scalars.lookup(op.getOffsets()[d])), strideOf(view, d)));
   Type element = storageType(op.getValue().getType());
   Value pointer = b.gep(scalars.lookup(view.getBase()), element, uniform);
   scalars[op.getValue()] = b.load(pointer, element, element.getIntOrFloatBitWidth() / 8);

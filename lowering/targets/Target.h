@@ -56,6 +56,22 @@ public:
   /// Waits for all threads of the block; shared-memory writes before it are seen after it.
   virtual void barrier(LaneBuilder &builder) = 0;
 
+  /// Copies a run of |atom| from |from| + |offset| bytes (i64) of global memory to shared memory without
+  /// registers; zeros where the i1 |inside| does not hold, null: everywhere. |to| is this lane's place, or,
+  /// for a lane-linear atom, that of its warp's lane 0.
+  virtual void copyToShared(LaneBuilder &builder, const tile::CopyAtom &atom, mlir::Value to,
+                            mlir::Value from, mlir::Value offset, mlir::Value inside);
+  /// Ends a group of this lane's copies.
+  virtual void commitCopies(LaneBuilder &builder);
+  /// Waits until at most |groups| groups of |copies| copies each, the last ones, are not finished.
+  virtual void waitForCopies(LaneBuilder &builder, int32_t groups, int32_t copies);
+  /// Notes that |load| reads a slot of a ring behind its wait.
+  virtual void markRingRead(mlir::Operation *load) {}
+  /// One matrix load of |atom| from shared memory: the 32-bit words that this lane receives, in the order of
+  /// the atom's registers. Empty where the target has no such instruction.
+  virtual mlir::SmallVector<mlir::Value> loadMatrix(LaneBuilder &builder, const tile::CopyAtom &atom,
+                                                    mlir::Value pointer);
+
   /// One instruction of |atom|: a * b + c. Operands are 32-bit words of the fragments of a and b (i32 lane
   /// values, element 0 of a word in its lowest bits) and the f32 lane values of c's fragment, each in the
   /// order of its layout. Empty where the target has no such instruction.

@@ -76,11 +76,13 @@ Value KernelLowering::oneReplica(const tile::Layout &layout) {
 }
 
 Value KernelLowering::useShared(int64_t bytes) {
-  // Whoever used the memory before must be done with it; the first use of all has nobody before it.
-  if (sharedUsed > 0 || loopDepth > 0)
+  // Whoever used the memory before must be done with it; the first use of all has nobody before it. What is
+  // used beside rings lies behind them, so that nobody used it but another one of its kind.
+  if (sharedUsed > ringBytes || loopDepth > 0)
     target.barrier(b);
-  sharedUsed = std::max<int64_t>(sharedUsed, bytes);
-  return target.sharedMemory(b);
+  sharedUsed = std::max<int64_t>(sharedUsed, ringBytes + bytes);
+  Value shared = target.sharedMemory(b);
+  return ringBytes ? b.gep(shared, b.getI8Type(), b.i32(int32_t(ringBytes))) : shared;
 }
 
 //===----------------------------------------------------------------------===//

@@ -21,6 +21,8 @@ FailureOr<BlockShape> BlockShape::of(tile::KernelOp kernel) {
   shape.lanes = lanes.getInt();
   if (auto bytes = machine.getAs<IntegerAttr>("vector_bytes"))
     shape.vectorBytes = bytes.getInt();
+  if (auto bytes = machine.getAs<IntegerAttr>("shared_bytes"))
+    shape.sharedBytes = bytes.getInt();
   shape.simd = machine.contains("simd");
   if (auto name = machine.getAs<StringAttr>("target")) {
     auto [vendor, architecture] = name.getValue().split(':');

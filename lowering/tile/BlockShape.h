@@ -14,6 +14,7 @@ struct BlockShape {
   int32_t lanes = 32; ///< lanes of a warp
   bool simd = false;  ///< lanes are SIMD lanes of one thread: neighbours belong to lanes, not to registers
   int32_t vectorBytes = 16;           ///< widest memory access of one lane
+  int64_t sharedBytes = 0;            ///< shared memory that a block may have; 0: no bound is known
   const TargetInfo *target = nullptr; ///< where `machine` names one
 
   /// Emits an error on |kernel| and fails where an attribute is missing or cannot be read.

@@ -46,4 +46,45 @@ def TileInferLayoutsPass : Pass<"tile-infer-layouts", "::quern::tile::KernelOp">
   let statistics = [Statistic<"numRelayouts", "relayouts", "Number of relayouts inserted">];
 }
 
+def TileStageOperandsPass : Pass<"tile-stage-operands", "::quern::tile::KernelOp"> {
+  let summary = "Lets the operands of matrix atoms arrive by rings in shared memory";
+  let description = [{
+    A load of each step of a loop whose tile an atom multiplies becomes a `tile.ring_copy` and a
+    `tile.ring_read`; one that is computed with on the way a `tile.ring_write` and a `tile.ring_read`. How an
+    operand arrives is `copy.a=` and `copy.b=` of the Schedule; without it, asynchronously where the target can
+    and the operand's alignment allows it, else through registers. Fails where the Schedule asks for a way that
+    is not there.
+  }];
+  let statistics = [Statistic<"numStaged", "staged", "Number of operands given a ring">];
+}
+
+def TileChooseSwizzlePass : Pass<"tile-choose-swizzle", "::quern::tile::KernelOp"> {
+  let summary = "Chooses where the elements of a ring's slots lie, and which lane copies what";
+  let description = [{
+    Of the layouts that copies and reads allow, the one with the fewest clocks by the target's bank rules.
+  }];
+}
+
+def TilePlanPipelinePass : Pass<"tile-plan-pipeline", "::quern::tile::KernelOp"> {
+  let summary = "Fills rings some steps ahead of their use";
+  let description = [{
+    Gives rings their depth and every access its slot, and writes `acquire`, `commit`, `wait` and `release`.
+  }];
+  let statistics = [Statistic<"numPipelined", "pipelined", "Number of loops pipelined">];
+}
+
+def TileLowerRingsPass : Pass<"tile-lower-rings", "::quern::tile::KernelOp"> {
+  let summary = "Makes the life of slots of counted groups of copies and barriers";
+  let description = [{
+    For the strategy `inline`; kernels of other strategies are left as they are.
+  }];
+}
+
+def TileVerifyRingsPass : Pass<"tile-verify-rings", "::quern::tile::KernelOp"> {
+  let summary = "Proves that every read of a slot is behind its wait and every fill behind the reads before";
+  let description = [{
+    Executes slots, groups and barriers of a lowered kernel for all numbers of steps around the depth.
+  }];
+}
+
 #endif

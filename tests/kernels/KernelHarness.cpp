@@ -12,13 +12,16 @@
 
 namespace quern::test {
 
-static std::unique_ptr<runtime::Device> openFor(const std::string &target) {
+static std::unique_ptr<runtime::Device> openFor(const std::string &target,
+                                                std::optional<uint64_t> seed = {}) {
   if (!target.starts_with("cpu")) {
 #ifdef QUERN_WITH_EMULATED
     runtime::emulated::RunOptions checks;
     checks.registers = checks.globalRaces = true;
-    if (const char *seed = std::getenv("QUERN_TEST_SEED"))
-      checks.seed = std::strtoull(seed, nullptr, 10);
+    if (seed)
+      checks.seed = *seed;
+    else if (const char *given = std::getenv("QUERN_TEST_SEED"))
+      checks.seed = std::strtoull(given, nullptr, 10);
     auto emulated = runtime::emulated::openEmulated(target, checks);
     if (emulated.ok())
       return *std::move(emulated);
@@ -57,7 +60,8 @@ std::vector<std::string> emulatedTargets() {
   return names;
 }
 
-KernelHarness::KernelHarness(const std::string &name) : opened(openFor(name)) {
+KernelHarness::KernelHarness(const std::string &name, std::optional<uint64_t> seed)
+    : opened(openFor(name, seed)) {
   auto targets = lowering::codeTargets(name);
   EXPECT_TRUE(targets.ok());
   target = targets->front();

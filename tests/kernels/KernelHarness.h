@@ -3,8 +3,8 @@
 // The bodies of the kernel tests are written once and run on every target that can execute here: each level
 // of the CPU that this machine has, and the emulated GPUs. Outputs are filled with a sentinel before the
 // launch. On the CPU every array stands between guards: those of an input are NaN (all bits set), those of an
-// output must keep the sentinel. The emulated devices check each access against its buffer themselves, and look
-// for races and unwritten registers too.
+// output must keep the sentinel. The emulated devices check each access against its buffer themselves, and
+// look for races and unwritten registers too.
 //
 // QUERN_TEST_TARGETS=all takes every target that is emulated, QUERN_TEST_SEED=N another order of warps.
 //
@@ -21,6 +21,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -51,7 +52,9 @@ using Parameters = std::map<std::string, lowering::ParameterValue>;
 /// A device with the code target that kernels are compiled for.
 class KernelHarness {
 public:
-  explicit KernelHarness(const std::string &target);
+  /// |seed|: of the order in which an emulated device runs warps and finishes copies; empty for that of all
+  /// tests.
+  explicit KernelHarness(const std::string &target, std::optional<uint64_t> seed = {});
 
   const lowering::CodeTarget &codeTarget() const { return target; }
   runtime::Device &device() { return *opened; }

@@ -142,6 +142,7 @@ Expected<std::string> stageText(const Found &found, const std::string &stage) {
   static constexpr std::pair<const char *, lowering::KernelStage> stages[] = {
       {"tile", lowering::KernelStage::Tile},
       {"layouts", lowering::KernelStage::Layouts},
+      {"rings", lowering::KernelStage::Rings},
       {"target", lowering::KernelStage::Target},
       {"llvm", lowering::KernelStage::Llvm},
       {"code", lowering::KernelStage::Assembly}};

@@ -183,7 +183,7 @@ VerbBody addInspectVerb(CLI::App &app) {
   CLI::Option *kernel =
       verb->add_option("--kernel", options->kernel, "One kernel, by symbol or by name of its text");
   verb->add_option("--stage", options->stage, "With --kernel: compile it again and print it at this stage")
-      ->check(CLI::IsMember({"tile", "layouts", "target", "llvm", "code"}))
+      ->check(CLI::IsMember({"tile", "layouts", "rings", "target", "llvm", "code"}))
       ->needs(kernel);
   verb->add_option("--extract-weights", options->extractTo, "Write the weights to DIR/model.safetensors");
   verb->add_option("--weights-dir", options->weightsDirectory, "Where linked weights are");

@@ -1,5 +1,6 @@
 //===- Lowering.cpp - AMD's operations ------------------------------------===//
 #include "lowering/targets/GpuFrame.h"
+#include "lowering/targets/amd/DirectCopy.h"
 #include "lowering/targets/amd/MatrixUnit.h"
 
 using namespace mlir;
@@ -33,11 +34,33 @@ public:
     Value partner = b.shl(b.xorI(laneIndex(b), b.i32(mask)), 2);
     return b.intrinsic("llvm.amdgcn.ds.bpermute", value.getType(), {partner, value});
   }
-  void barrier(LaneBuilder &b) override {
-    LLVM::FenceOp::create(b, b.loc, LLVM::AtomicOrdering::release, "workgroup");
-    b.intrinsic("llvm.amdgcn.s.barrier", Type(), {});
-    LLVM::FenceOp::create(b, b.loc, LLVM::AtomicOrdering::acquire, "workgroup");
+  /// The same in all lanes: the compiler then keeps what follows from it in scalar registers.
+  Value warpIndex(LaneBuilder &b) override {
+    return b.intrinsic("llvm.amdgcn.readfirstlane", b.getI32Type(), GpuFrame::warpIndex(b));
   }
+  /// The fences are about shared memory alone: loads from global memory stay under way. For such fences LLVM
+  /// waits for nothing, since the unit of shared memory serves all waves in one order; the manuals promise
+  /// that for one wave only.
+  void barrier(LaneBuilder &b) override {
+    Attribute local = LLVM::MMRATagAttr::get(b.getContext(), "amdgpu-synchronize-as", "local");
+    auto fence = [&](LLVM::AtomicOrdering ordering) {
+      LLVM::FenceOp::create(b, b.loc, ordering, "workgroup")
+          ->setDiscardableAttr(LLVM::LLVMDialect::getMmraAttrName(), local);
+    };
+    fence(LLVM::AtomicOrdering::release);
+    amd::waitForShared(b, target.cpu);
+    b.intrinsic("llvm.amdgcn.s.barrier", Type(), {});
+    fence(LLVM::AtomicOrdering::acquire);
+  }
+
+  void copyToShared(LaneBuilder &b, const tile::CopyAtom &atom, Value to, Value from, Value offset,
+                    Value inside) override {
+    amd::copyToShared(b, atom.runBytes(), to, from, offset, inside);
+  }
+  void waitForCopies(LaneBuilder &b, int32_t groups, int32_t copies) override {
+    amd::waitForLoads(b, groups * copies);
+  }
+  void markRingRead(Operation *load) override { amd::markLoaded(load); }
 
   SmallVector<Value> matrixMultiply(LaneBuilder &builder, const tile::MmaAtom &atom, ArrayRef<Value> a,
                                     ArrayRef<Value> b, ArrayRef<Value> c) override {

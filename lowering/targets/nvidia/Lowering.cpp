@@ -1,5 +1,6 @@
 //===- Lowering.cpp - NVIDIA's operations ---------------------------------===//
 #include "lowering/targets/GpuFrame.h"
+#include "lowering/targets/nvidia/AsyncCopy.h"
 #include "lowering/targets/nvidia/MatrixUnit.h"
 
 using namespace mlir;
@@ -38,6 +39,18 @@ public:
   SmallVector<Value> matrixMultiply(LaneBuilder &builder, const tile::MmaAtom &atom, ArrayRef<Value> a,
                                     ArrayRef<Value> b, ArrayRef<Value> c) override {
     return nvidia::matrixMultiply(builder, atom, a, b, c);
+  }
+
+  void copyToShared(LaneBuilder &b, const tile::CopyAtom &atom, Value to, Value from, Value offset,
+                    Value inside) override {
+    nvidia::copyToShared(b, atom.runBytes(), to, b.gep(from, b.getI8Type(), offset), inside);
+  }
+  void commitCopies(LaneBuilder &b) override { b.intrinsic("llvm.nvvm.cp.async.commit.group", Type(), {}); }
+  void waitForCopies(LaneBuilder &b, int32_t groups, int32_t) override {
+    b.intrinsic("llvm.nvvm.cp.async.wait.group", Type(), b.i32(groups));
+  }
+  SmallVector<Value> loadMatrix(LaneBuilder &b, const tile::CopyAtom &atom, Value pointer) override {
+    return nvidia::loadMatrix(b, atom, pointer);
   }
 
   Value exp2(LaneBuilder &b, Value x) override { return b.intrinsic("llvm.exp2", x.getType(), x); }

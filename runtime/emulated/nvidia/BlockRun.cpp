@@ -51,6 +51,7 @@ bool BlockRun::prepare(const BlockSetup &setup) {
   if (!stacks.reserve(launch.canWait ? threadStride * blockCount : 1))
     return false;
   threads.resize(size_t(threadStride) * blockCount);
+  copies.clear(); // those of an earlier launch are for as many threads as it had
   warps.resize(size_t(blockWarps) * blockCount);
   barriers.resize(size_t(barriersOfBlock) * blockCount);
   sharedStride = (launch.sharedBytes + 2 * sharedPadding + 15) / 16 * 16;

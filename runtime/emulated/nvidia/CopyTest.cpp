@@ -157,6 +157,22 @@ TEST(Copy, MissingWaitsAreFound) {
   EXPECT_NE(status.message().find("asynchronous operation"), std::string::npos) << status.message();
 }
 
+/// What is left of a launch with copies does not meet the threads of a larger one without.
+TEST(Copy, LaunchesOfDifferentSizes) {
+  Gpu gpu("nvidia:sm_80", {});
+  auto in = gpu.blank<uint8_t>(64 * 16), out = gpu.blank<uint8_t>(64 * 16);
+  LaunchShape few, many;
+  few.threads = 64;
+  many.threads = 1024;
+  many.blocks = 8;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(gpu.run(copyProgram("cp.async.cg.shared.global [%r2], [%d1], 16; cp.async.wait_all;"), few,
+                        {pointerTo(*in), pointerTo(*out)})
+                    .ok());
+    EXPECT_TRUE(gpu.run(copyProgram("bar.sync 0;"), many, {pointerTo(*in), pointerTo(*out)}).ok());
+  }
+}
+
 TEST(Copy, BadOperands) {
   const std::string wait = "cp.async.wait_all;";
   expectEnd("cp.async.cg.shared.global [%r2+8], [%d1], 16;" + wait, "E-EMULATED-MISALIGNED");

@@ -1,6 +1,7 @@
 // One kernel on its way down, phase by phase; each line of RUN ends one phase later.
 // RUN: quern-opt %s --phase-tile | FileCheck %s --check-prefix=TILE
 // RUN: quern-opt %s --phase-tile --phase-layouts | FileCheck %s --check-prefix=LAYOUTS
+// RUN: quern-opt %s --phase-tile --phase-layouts --phase-rings | FileCheck %s --check-prefix=LAYOUTS --implicit-check-not=tile.ring
 
 !x = tensor<?x!tile.elem<"X">, #tile.dims<BN>>
 !f = tensor<?xf32, #tile.dims<BN>>

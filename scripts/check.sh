@@ -102,6 +102,8 @@ check_kernels() {
 check_mutants() { QUERN_MUTATION=full build/test/emulated_mutation_test; }
 
 part packages scripts/packages.sh
+# LLVM's headers mark memory of its allocators as poisoned, its library as packaged does not unmark it.
+export ASAN_OPTIONS=allow_user_poisoning=0
 export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
 if [ "$full" = yes ]; then
   for preset in runtime fuzz sanitize; do

@@ -89,11 +89,12 @@ template <typename Int> static ParseResult parseInts(AsmParser &parser, std::vec
 }
 
 Attribute LayoutAttr::parse(AsmParser &parser, Type) {
+  static constexpr StringLiteral names[numHardware] = {"register", "lane", "warp"};
   std::array<std::vector<Coordinate>, numHardware> bases;
   std::vector<int32_t> repeats;
   if (parser.parseLess())
     return {};
-  for (auto [name, list] : llvm::zip(ArrayRef<StringRef>{"register", "lane", "warp"}, bases)) {
+  for (auto [name, list] : llvm::zip(names, bases)) {
     auto parseBasis = [&, &bases = list] {
       bases.emplace_back();
       return parseInts(parser, bases.back());

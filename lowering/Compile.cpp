@@ -306,25 +306,15 @@ private:
     return Status::success();
   }
 
-  static int32_t countLaunches(const std::vector<PlanStep> &steps, int32_t kernel) {
-    int32_t count = 0;
-    for (const PlanStep &step : steps) {
-      if (step.launch)
-        count += step.launch->kernel == kernel;
-      else
-        count += countLaunches(step.repeat->steps, kernel) *
-                 int32_t((step.repeat->end - step.repeat->first) / step.repeat->stride);
-    }
-    return count;
-  }
-
   /// What is known of a kernel before it is compiled.
   static KernelRow describe(const TargetBuild &build, size_t k) {
     KernelRow row;
     row.target = build.lowered.plan.target;
     row.kernel = build.lowered.requests[k].kernel;
     row.text = build.lowered.plan.kernels[k].text;
-    row.launches = countLaunches(build.lowered.plan.entries.front().steps, int32_t(k));
+    forEachLaunch(build.lowered.plan.entries.front().steps, [&](const PlacedLaunch &placed) {
+      row.launches += size_t(placed.launch.kernel) == k ? int32_t(placed.runs) : 0;
+    });
     return row;
   }
 

@@ -119,6 +119,7 @@ Status Session::chooseLimits(const SessionOptions &options) {
     limits.sequences = options.sequences;
     limits.context = positions;
     limits.poison = options.poison;
+    limits.batchInvariant = options.batchInvariant;
     limits.tokens = options.tokensPerStep ? options.tokensPerStep : thePlan.maxTokens;
     // A session whose sequences together are shorter needs no longer steps.
     limits.tokens = std::min(limits.tokens, positions * limits.sequences);

@@ -9,8 +9,9 @@
 //
 // A session holds one model on one device: prepared weights, a KV cache, and up to B sequences at a time.
 // Prompts are cut into steps of at most `tokensPerStep` tokens; several sequences share a step. The same
-// tokens give the same bits however they are cut, whichever sequences are beside them, and with any number of
-// threads.
+// steps give the same bits, with any number of threads. With `batchInvariant` the same tokens do, however
+// they are cut and whichever sequences are beside them; without it a step of many tokens may run other
+// kernels than a step of few, whose sums have another order.
 //
 // A session is used by one thread at a time. After an error of a real device it must be opened again.
 //
@@ -40,6 +41,8 @@ struct SessionOptions {
   int64_t context = 0;       ///< positions of one sequence; 0 for what the model allows and memory holds
   int64_t tokensPerStep = 0; ///< 0 for what the plan says
   std::string weightsDirectory = {}; ///< of linked weights
+  /// The same tokens give the same bits whatever is beside them: no kernel is chosen by the size of a step.
+  bool batchInvariant = false;
   std::function<void(uint64_t)> loadProgress =
       {}; ///< told the weight bytes since the last call; from any thread
   /// For tests: unwritten memory holds NaN.

@@ -2,10 +2,15 @@
 // uses rows h * ROWS + ROW0 .. of the matrix w [H * ROWS, COLUMNS]: they are indexed by n, or with TRANSPOSED by k.
 // SCALES: w is fp8 with one scale for each block of 128x128; each weight is dequantised (rounded to bf16).
 //
+// SPLIT (not TRANSPOSED): x is f32 and multiplied as three numbers of 8 bits each, x = high + middle + low, none of
+// its 24 bits lost. A matrix unit that takes bf16 then multiplies f32.
+//
 // Parameters: H, N, K, ROWS, ROW0, COLUMNS, XS, HS (token and head stride of x in elements), X, W, Y (elements),
-// SCALES, TRANSPOSED.
+// SCALES, TRANSPOSED, SPLIT.
 
 !x = tensor<?x?x!tile.elem<"X">, #tile.dims<BM, BK>>
+!xf = tensor<?x?xf32, #tile.dims<BM, BK>>
+!xb = tensor<?x?xbf16, #tile.dims<BM, BK>>
 !w = tensor<?x?x!tile.elem<"W">, #tile.dims<BN, BK>>
 !wf = tensor<?x?xf32, #tile.dims<BN, BK>>
 !wb = tensor<?x?xbf16, #tile.dims<BN, BK>>
@@ -79,6 +84,20 @@ tile.kernel @head_linear(%x: !tile.ptr<!tile.elem<"X">>, %w: !tile.ptr<!tile.ele
       }
       tile.yield %stepped : !acc
     } else {
+      %high, %middle, %low = tile.static_if "SPLIT" -> !xb, !xb, !xb {
+        %x0 = tile.convert %xt : !x -> !xf
+        %b0 = tile.convert %x0 : !xf -> !xb
+        %f0 = tile.convert %b0 : !xb -> !xf
+        %x1 = arith.subf %x0, %f0 : !xf
+        %b1 = tile.convert %x1 : !xf -> !xb
+        %f1 = tile.convert %b1 : !xb -> !xf
+        %x2 = arith.subf %x1, %f1 : !xf
+        %b2 = tile.convert %x2 : !xf -> !xb
+        tile.yield %b0, %b1, %b2 : !xb, !xb, !xb
+      } else {
+        %unused = tile.convert %xt : !x -> !xb
+        tile.yield %unused, %unused, %unused : !xb, !xb, !xb
+      }
       %r0 = arith.addi %first, %n0 : i32
       %wt = tile.load %wv[%r0, %k0] : !tile.view<2, !tile.elem<"W">> -> !w
       %stepped = tile.static_if "SCALES" -> !acc {
@@ -94,11 +113,27 @@ tile.kernel @head_linear(%x: !tile.ptr<!tile.elem<"X">>, %w: !tile.ptr<!tile.ele
         %wf = tile.convert %wt : !w -> !wf
         %product = arith.mulf %wf, %scale_b : !wf
         %rounded = tile.convert %product : !wf -> !wb
-        %step = tile.mma %xt, %rounded, %acc : !x, !wb -> !acc
-        tile.yield %step : !acc
+        %scaled = tile.static_if "SPLIT" -> !acc {
+          %step0 = tile.mma %low, %rounded, %acc : !xb, !wb -> !acc
+          %step1 = tile.mma %middle, %rounded, %step0 : !xb, !wb -> !acc
+          %step2 = tile.mma %high, %rounded, %step1 : !xb, !wb -> !acc
+          tile.yield %step2 : !acc
+        } else {
+          %step = tile.mma %xt, %rounded, %acc : !x, !wb -> !acc
+          tile.yield %step : !acc
+        }
+        tile.yield %scaled : !acc
       } else {
-        %step = tile.mma %xt, %wt, %acc : !x, !w -> !acc
-        tile.yield %step : !acc
+        %plain = tile.static_if "SPLIT" -> !acc {
+          %step0 = tile.mma %low, %wt, %acc : !xb, !w -> !acc
+          %step1 = tile.mma %middle, %wt, %step0 : !xb, !w -> !acc
+          %step2 = tile.mma %high, %wt, %step1 : !xb, !w -> !acc
+          tile.yield %step2 : !acc
+        } else {
+          %step = tile.mma %xt, %wt, %acc : !x, !w -> !acc
+          tile.yield %step : !acc
+        }
+        tile.yield %plain : !acc
       }
       tile.yield %stepped : !acc
     }

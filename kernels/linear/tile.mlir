@@ -10,6 +10,9 @@
 // matrix each, as kernels/route_groups leaves them. rows is the length of `indices`, row m of the arrangement is row
 // indices[m] of y (-1: none), and rows of group g use the matrix groups[g] (-1: none).
 //
+// EXPERTS with GROUPED: a block has one row of EXPERTS, the first of a tile of BM rows, so that a matrix unit can
+// multiply it; the others are neither read nor written.
+//
 // Parameters: N, K, E, SHARE, ROUND (GROUPED), XS and YS (row strides of x and y in elements), X, W, B, Y (elements), BIAS, SCALES,
 // QUANTIZED, EXPERTS, GROUPED.
 
@@ -49,9 +52,17 @@ tile.kernel @linear(%x: !tile.ptr<!tile.elem<"X">>, %x_scales: !tile.ptr<f32>, %
   %np = arith.addi %n, %c127 : i32
   %kb = arith.divui %kp, %block : i32
   %nb = arith.divui %np, %block : i32
-  %m0, %n0 = tile.domain %rows by %bm, %n by %bn
+  %row_step = tile.static_if "EXPERTS" -> i32 {
+    tile.yield %one : i32
+  } else {
+    tile.yield %bm : i32
+  }
+  %m0, %n0 = tile.domain %rows by %row_step, %n by %bn
   %e, %x_rows, %xm = tile.static_if "EXPERTS" -> i32, i32, i32 {
-    tile.require %bm divides %one
+    tile.static_if "GROUPED" {
+    } else {
+      tile.require %bm divides %one
+    }
     %iv = tile.view %indices[%rows] : !tile.ptr<i32> -> !tile.view<1, i32>
     %chosen = tile.load_scalar %iv[%m0] : !tile.view<1, i32> -> i32
     %tokens = arith.divui %rows, %share : i32
@@ -82,21 +93,35 @@ tile.kernel @linear(%x: !tile.ptr<!tile.elem<"X">>, %x_scales: !tile.ptr<f32>, %
 
   // Rows of x and of y, and k, of which a group without a matrix has none.
   %k_end, %x_row, %y_row = tile.static_if "GROUPED" -> i32, !xi, !xi {
-    %iv = tile.view %indices[%rows] : !tile.ptr<i32> -> !tile.view<1, i32>
-    %loaded = tile.load %iv[%m0] : !tile.view<1, i32> -> !xi
-    // What is read behind the last place is 0, which is a row.
-    %m = tile.iota 0 : !xi
-    %m0_t = tile.splat %m0 : i32 -> !xi
-    %at = arith.addi %m, %m0_t : !xi
-    %rows_t = tile.splat %rows : i32 -> !xi
-    %is_place = arith.cmpi slt, %at, %rows_t : !xi
-    %none = arith.constant -1 : i32
-    %none_t = tile.splat %none : i32 -> !xi
-    %place = arith.select %is_place, %loaded, %none_t : !xb, !xi
-    %share_t = tile.splat %share : i32 -> !xi
-    %source = arith.divsi %place, %share_t : !xi
-    %unused = arith.cmpi slt, %e, %zero : i32
-    %end = arith.select %unused, %zero, %k : i32
+    %end, %source, %place = tile.static_if "EXPERTS" -> i32, !xi, !xi {
+      %m = tile.iota 0 : !xi
+      %zero_t = tile.splat %zero : i32 -> !xi
+      %is_row = arith.cmpi eq, %m, %zero_t : !xi
+      %none = arith.constant -1 : i32
+      %none_t = tile.splat %none : i32 -> !xi
+      %xm_t = tile.splat %xm : i32 -> !xi
+      %m0_t = tile.splat %m0 : i32 -> !xi
+      %x_only = arith.select %is_row, %xm_t, %none_t : !xb, !xi
+      %y_only = arith.select %is_row, %m0_t, %none_t : !xb, !xi
+      tile.yield %k, %x_only, %y_only : i32, !xi, !xi
+    } else {
+      %iv = tile.view %indices[%rows] : !tile.ptr<i32> -> !tile.view<1, i32>
+      %loaded = tile.load %iv[%m0] : !tile.view<1, i32> -> !xi
+      // What is read behind the last place is 0, which is a row.
+      %m = tile.iota 0 : !xi
+      %m0_t = tile.splat %m0 : i32 -> !xi
+      %at = arith.addi %m, %m0_t : !xi
+      %rows_t = tile.splat %rows : i32 -> !xi
+      %is_place = arith.cmpi slt, %at, %rows_t : !xi
+      %none = arith.constant -1 : i32
+      %none_t = tile.splat %none : i32 -> !xi
+      %row_of_y = arith.select %is_place, %loaded, %none_t : !xb, !xi
+      %share_t = tile.splat %share : i32 -> !xi
+      %row_of_x = arith.divsi %row_of_y, %share_t : !xi
+      %unused = arith.cmpi slt, %e, %zero : i32
+      %group_end = arith.select %unused, %zero, %k : i32
+      tile.yield %group_end, %row_of_x, %row_of_y : i32, !xi, !xi
+    }
     tile.yield %end, %source, %place : i32, !xi, !xi
   } else {
     %rows_of_x = tile.iota 0 : !xi

@@ -1,4 +1,5 @@
 //===- AttentionOperators.cpp - Rotation, cache, attention ----------------===//
+#include "lowering/model_to_tile/DefaultSchedule.h"
 #include "lowering/model_to_tile/PlanBuilder.h"
 
 #include <numbers>
@@ -71,8 +72,8 @@ LaunchArgument PlanBuilder::cachePart(const std::string &name, Value layer, int6
 }
 
 Status PlanBuilder::lowerCacheAppend(model::CacheAppendOp op) {
-  auto append = [&](Value value, const std::string &part, int64_t column, int64_t page, int64_t head, int64_t slot,
-                    Type element) {
+  auto append = [&](Value value, const std::string &part, int64_t column, int64_t page, int64_t head,
+                    int64_t slot, Type element) {
     TensorRef x = use(value);
     launch("cache_append",
            {{"H", x.heads},
@@ -124,16 +125,16 @@ Status PlanBuilder::lowerAttention(model::AttentionOp op) {
           {"SOFTCAP", int64_t(op.getSoftcap().has_value())},
           {"cap_log2", cap * std::numbers::log2e},
           {"inv_cap2", 2 * scale * std::numbers::log2e / cap}},
-         {pointer(q), cachePart("keys", op.getLayer()), cachePart("values", op.getLayer()), input("positions"),
-          input("sequences"), input("block_table"), pointer(y), symbol(q.rows), symbol(Symbol::B),
-          symbol(Symbol::M), symbol(Symbol::P)},
+         {pointer(q), cachePart("keys", op.getLayer()), cachePart("values", op.getLayer()),
+          input("positions"), input("sequences"), input("block_table"), pointer(y), symbol(q.rows),
+          symbol(Symbol::B), symbol(Symbol::M), symbol(Symbol::P)},
          op, "attention");
   return Status::success();
 }
 
-/// The absorbed form: the query moves into the latent space, attention runs over the cached latents, and the value
-/// matrix is applied to the weighted latents. Intermediate values stay in f32, so that it rounds where the operator
-/// does.
+/// The absorbed form: the query moves into the latent space, attention runs over the cached latents, and the
+/// value matrix is applied to the weighted latents. Intermediate values stay in f32, so that it rounds where
+/// the operator does.
 Status PlanBuilder::lowerLatentAttention(model::LatentAttentionOp op) {
   model::LatentCacheType cache = op.getCache().getType();
   TensorRef nope = use(op.getQNope()), rope = use(op.getQRope());
@@ -144,23 +145,28 @@ Status PlanBuilder::lowerLatentAttention(model::LatentAttentionOp op) {
   TensorRef y = place(op.getResult());
   int64_t rows = nope.columns + y.columns;
   bool scaled = isBlockScaled(kvB);
-  auto headLinear = [&](const TensorRef &x, const TensorRef &to, int64_t row0, bool transposed, const char *note) {
-    launch("head_linear",
-           {{"H", heads},
-            {"N", to.columns},
-            {"K", x.columns},
-            {"ROWS", rows},
-            {"ROW0", row0},
-            {"COLUMNS", latent},
-            {"XS", x.rowStride},
-            {"HS", x.headStride},
-            {"X", x.element},
-            {"W", weightElement(kvB)},
-            {"Y", to.element},
-            {"SCALES", int64_t(scaled)},
-            {"TRANSPOSED", int64_t(transposed)}},
-           {pointer(x), weightPointer(kvB), scaled ? weightScales(kvB) : null(), pointer(to), symbol(x.rows)}, op,
-           note);
+  auto headLinear = [&](const TensorRef &x, const TensorRef &to, int64_t row0, bool transposed,
+                        const char *note) {
+    Parameters parameters = {{"H", heads},
+                             {"N", to.columns},
+                             {"K", x.columns},
+                             {"ROWS", rows},
+                             {"ROW0", row0},
+                             {"COLUMNS", latent},
+                             {"XS", x.rowStride},
+                             {"HS", x.headStride},
+                             {"X", x.element},
+                             {"W", weightElement(kvB)},
+                             {"Y", to.element},
+                             {"SCALES", int64_t(scaled)},
+                             {"TRANSPOSED", int64_t(transposed)},
+                             {"SPLIT", int64_t(!transposed && x.element == "f32")}};
+    // Only a matrix unit that lacks f32 wants it in parts.
+    if (!hasMatrixAtom(parameters, target))
+      parameters["SPLIT"] = int64_t(0);
+    launch("head_linear", parameters,
+           {pointer(x), weightPointer(kvB), scaled ? weightScales(kvB) : null(), pointer(to), symbol(x.rows)},
+           op, note);
   };
   TensorRef query = workspace("q_latent", nope.rows, heads, latent, "f32");
   headLinear(nope, query, 0, /*transposed=*/true, "absorb_q");
@@ -173,9 +179,9 @@ Status PlanBuilder::lowerLatentAttention(model::LatentAttentionOp op) {
           {"HS", rope.headStride},
           {"X", rope.element},
           {"scale_log2", op.getScale().convertToDouble() * std::numbers::log2e}},
-         {pointer(query), pointer(rope), cachePart("latent", op.getLayer()), input("positions"), input("sequences"),
-          input("block_table"), pointer(mixed), symbol(nope.rows), symbol(Symbol::B), symbol(Symbol::M),
-          symbol(Symbol::P)},
+         {pointer(query), pointer(rope), cachePart("latent", op.getLayer()), input("positions"),
+          input("sequences"), input("block_table"), pointer(mixed), symbol(nope.rows), symbol(Symbol::B),
+          symbol(Symbol::M), symbol(Symbol::P)},
          op, "latent_attention");
   headLinear(mixed, y, nope.columns, /*transposed=*/false, "absorb_v");
   return Status::success();

@@ -73,7 +73,7 @@ std::optional<ElementType> productType(const Problem &p) {
                                                                    {"f16", ElementType::F16},
                                                                    {"f8E4M3FN", ElementType::F8E4M3},
                                                                    {"f8E4M3FNUZ", ElementType::F8E4M3FNUZ}};
-  std::string x = p.text("X");
+  std::string x = p.flag("SPLIT") ? "bf16" : p.text("X");
   if (x != (p.flag("SCALES") && !p.flag("QUANTIZED") ? "bf16" : p.text("W")))
     return std::nullopt;
   for (auto [name, type] : types)
@@ -91,13 +91,15 @@ int32_t contractionStep(const Problem &p, int64_t k) {
   return std::max(step, std::min<int32_t>(p.target.lanes, 32));
 }
 
+/// Rows and columns of the linear of a CPU: of a machine with 8 lanes there are 16 vector registers.
+int32_t vectorTile(const CodeTarget &target) { return target.lanes < 16 ? 3 : 5; }
+
 /// The linear of a CPU: BM x BN partial sums and the BM + BN vectors that a step reads fill 32 vector
 /// registers. A group of columns whose weights stay in the L2 cache goes through all rows before the next
 /// one.
 void chooseVectorLinear(const Problem &p, tile::Schedule &schedule) {
   constexpr int64_t cachedBytes = 512 << 10;
-  const bool few = p.target.lanes < 16; // 16 vector registers
-  const int32_t size = few ? 3 : 5;
+  const int32_t size = vectorTile(p.target);
   schedule.tile = {p.flag("EXPERTS") ? 1 : size, size, contractionStep(p, p.integer("K"))};
   if (p.flag("EXPERTS"))
     return;
@@ -123,6 +125,12 @@ const tile::MmaAtom *warpAtom(const Problem &p) {
 
 } // namespace
 
+int64_t groupRows(const CodeTarget &target) { return target.simd ? vectorTile(target) : 32; }
+
+bool hasMatrixAtom(const std::map<std::string, ParameterValue> &parameters, const CodeTarget &target) {
+  return warpAtom(Problem{parameters, target}) != nullptr;
+}
+
 tile::Schedule defaultSchedule(const std::string &kernel,
                                const std::map<std::string, ParameterValue> &parameters,
                                const CodeTarget &target) {
@@ -136,16 +144,17 @@ tile::Schedule defaultSchedule(const std::string &kernel,
     return schedule;
   };
 
+  const bool product = kernel == "linear" || kernel == "head_linear";
+  const bool oneRow = p.flag("EXPERTS");
+  if (const tile::MmaAtom *atom = product && (!oneRow || p.flag("GROUPED")) ? warpAtom(p) : nullptr) {
+    schedule.mma = atom->name;
+    schedule.warpGrid = {1, schedule.warps, 1};
+    // The fragments of a longer step do not fit the registers; a step with block scales stays inside of a
+    // block.
+    schedule.tile = {oneRow ? atom->m : std::max(32, atom->m), schedule.warps * 16, std::max(64, atom->k)};
+    return schedule;
+  }
   if (kernel == "linear") {
-    // One row of a block for each expert leaves a matrix unit idle.
-    if (const tile::MmaAtom *atom = p.flag("EXPERTS") ? nullptr : warpAtom(p)) {
-      schedule.mma = atom->name;
-      schedule.warpGrid = {1, schedule.warps, 1};
-      // The fragments of a longer step do not fit the registers; a step with block scales stays inside of a
-      // block.
-      schedule.tile = {std::max(32, atom->m), schedule.warps * 16, std::max(64, atom->k)};
-      return schedule;
-    }
     if (target.simd) {
       chooseVectorLinear(p, schedule);
       return schedule;

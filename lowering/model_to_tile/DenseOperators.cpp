@@ -1,4 +1,5 @@
 //===- DenseOperators.cpp - Rows, norms, linears, elementwise -------------===//
+#include "lowering/model_to_tile/DefaultSchedule.h"
 #include "lowering/model_to_tile/PlanBuilder.h"
 
 using namespace mlir;
@@ -111,7 +112,7 @@ Status PlanBuilder::lowerQuantise(model::QuantiseOp op) {
 
 void PlanBuilder::addLinear(const TensorRef &given, const WeightRef &matrix, const WeightRef *bias,
                             const TensorRef &y, const TensorRef *experts, int64_t share, Operation *origin,
-                            const std::string &note) {
+                            const std::string &note, const RowGroups *groups) {
   model::WeightOp op = matrix.op;
   ArrayRef<int64_t> shape;
   bool scaled = isBlockScaled(matrix), powerOfTwo = false;
@@ -128,25 +129,34 @@ void PlanBuilder::addLinear(const TensorRef &given, const WeightRef &matrix, con
     x = quantised(x, 1, powerOfTwo, origin);
   LaunchArgument rows = symbol(x.rows);
   if (experts)
-    rows = product(experts->rows, experts->columns);
-  launch("linear",
-         {{"N", n},
-          {"K", k},
-          {"E", e},
-          {"SHARE", share},
-          {"XS", x.rowStride},
-          {"YS", y.rowStride},
-          {"X", x.element},
-          {"W", weightElement(matrix)},
-          {"B", bias ? weightElement(*bias) : std::string("bf16")},
-          {"Y", y.element},
-          {"BIAS", int64_t(bias != nullptr)},
-          {"SCALES", int64_t(scaled)},
-          {"QUANTIZED", int64_t(quantise)},
-          {"EXPERTS", int64_t(experts != nullptr)},
-          {"GROUPED", int64_t(0)}},
-         {pointer(x), quantise ? scales(x) : null(), weightPointer(matrix), scaled ? weightScales(matrix) : null(),
-          bias ? weightPointer(*bias) : null(), experts ? pointer(*experts) : null(), null(), pointer(y), rows},
+    rows = groups ? groups->places : product(experts->rows, experts->columns);
+  Parameters parameters = {{"N", n},
+                           {"K", k},
+                           {"E", e},
+                           {"SHARE", share},
+                           {"XS", x.rowStride},
+                           {"YS", y.rowStride},
+                           {"X", x.element},
+                           {"W", weightElement(matrix)},
+                           {"B", bias ? weightElement(*bias) : std::string("bf16")},
+                           {"Y", y.element},
+                           {"BIAS", int64_t(bias != nullptr)},
+                           {"SCALES", int64_t(scaled)},
+                           {"QUANTIZED", int64_t(quantise)},
+                           {"EXPERTS", int64_t(experts && !groups)},
+                           {"GROUPED", int64_t(groups != nullptr)}};
+  if (groups)
+    parameters["ROUND"] = groups->round;
+  // A block with one row of an expert: in the tile of a matrix unit where there is one.
+  if (experts && !groups)
+    parameters["GROUPED"] = int64_t(hasMatrixAtom(parameters, target));
+  launch("linear", parameters,
+         {pointer(x), quantise ? scales(x) : null(), weightPointer(matrix),
+          scaled ? weightScales(matrix) : null(), bias ? weightPointer(*bias) : null(),
+          groups    ? pointer(groups->slots)
+          : experts ? pointer(*experts)
+                    : null(),
+          groups ? pointer(groups->groups) : null(), pointer(y), rows},
          origin, note);
 }
 
@@ -167,10 +177,10 @@ Status PlanBuilder::lowerLinear(model::LinearOp op) {
 
 PlanBuilder::Parameters PlanBuilder::activationFlags(model::ActivationKind kind) {
   static const std::pair<model::ActivationKind, const char *> names[] = {
-      {model::ActivationKind::Silu, "SILU"},           {model::ActivationKind::Gelu, "GELU"},
-      {model::ActivationKind::GeluTanh, "GELU_TANH"},  {model::ActivationKind::QuickGelu, "QUICK_GELU"},
-      {model::ActivationKind::Relu, "RELU"},           {model::ActivationKind::Relu2, "RELU2"},
-      {model::ActivationKind::Sigmoid, "SIGMOID"},     {model::ActivationKind::Tanh, "TANH"}};
+      {model::ActivationKind::Silu, "SILU"},          {model::ActivationKind::Gelu, "GELU"},
+      {model::ActivationKind::GeluTanh, "GELU_TANH"}, {model::ActivationKind::QuickGelu, "QUICK_GELU"},
+      {model::ActivationKind::Relu, "RELU"},          {model::ActivationKind::Relu2, "RELU2"},
+      {model::ActivationKind::Sigmoid, "SIGMOID"},    {model::ActivationKind::Tanh, "TANH"}};
   Parameters flags = {{"ACTIVATE", int64_t(1)}};
   for (auto [known, name] : names)
     if (known == kind)
@@ -180,8 +190,9 @@ PlanBuilder::Parameters PlanBuilder::activationFlags(model::ActivationKind kind)
 
 void PlanBuilder::addPointwise(Parameters flags, const TensorRef &a, const TensorRef *b, const TensorRef &y,
                                Operation *origin, const std::string &note) {
-  static const char *const all[] = {"ADD",       "MUL",        "SCALE", "SOFTCAP", "MASK",    "ACTIVATE", "SILU", "GELU",
-                                    "GELU_TANH", "QUICK_GELU", "RELU",  "RELU2",   "SIGMOID", "TANH"};
+  static const char *const all[] = {"ADD",      "MUL",   "SCALE",   "SOFTCAP",   "MASK",
+                                    "ACTIVATE", "SILU",  "GELU",    "GELU_TANH", "QUICK_GELU",
+                                    "RELU",     "RELU2", "SIGMOID", "TANH"};
   for (const char *name : all)
     flags.try_emplace(name, int64_t(0));
   flags.try_emplace("factor", 1.0);
@@ -201,10 +212,12 @@ void PlanBuilder::addPointwise(Parameters flags, const TensorRef &a, const Tenso
                 {"Y", y.element},
                 {"HAS_B", int64_t(b != nullptr)},
                 {"ROW_B", int64_t(rowB)}});
-  launch("pointwise", flags, {pointer(a), b ? pointer(*b) : null(), pointer(y), symbol(y.rows)}, origin, note);
+  launch("pointwise", flags, {pointer(a), b ? pointer(*b) : null(), pointer(y), symbol(y.rows)}, origin,
+         note);
 }
 
-Status PlanBuilder::lowerPointwise(Operation *op, Parameters flags, Value aValue, Value bValue, Value yValue) {
+Status PlanBuilder::lowerPointwise(Operation *op, Parameters flags, Value aValue, Value bValue,
+                                   Value yValue) {
   TensorRef a = use(aValue), b = bValue ? use(bValue) : TensorRef();
   // A fused operand: the gate is its first half, the other factor its second.
   if (bValue && aValue == bValue && isa<model::GatedOp>(op)) {

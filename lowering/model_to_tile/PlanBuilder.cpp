@@ -26,8 +26,9 @@ Status PlanBuilder::build() {
   for (func::FuncOp function : module.getOps<func::FuncOp>())
     QUERN_RETURN_IF_ERROR(buildEntry(function));
   for (const auto &[value, ref] : values)
-    result.places[value.getAsOpaquePointer()] = {ref.where.kind, ref.where.name, ref.rows,       ref.heads,  ref.columns,
-                            ref.offset,     ref.rowStride,  ref.headStride, ref.element};
+    result.places[value.getAsOpaquePointer()] = {ref.where.kind, ref.where.name, ref.rows,
+                                                 ref.heads,      ref.columns,    ref.offset,
+                                                 ref.rowStride,  ref.headStride, ref.element};
   return Status::success();
 }
 
@@ -428,6 +429,27 @@ void PlanBuilder::launch(const std::string &kernel, Parameters parameters, Argum
   step.launch = std::move(fresh);
   current->push_back(std::move(step));
   ++launchNumber;
+}
+
+void PlanBuilder::choose(Symbol by, ArrayRef<int64_t> from, llvm::function_ref<void(size_t)> lower) {
+  if (from.size() == 1)
+    return lower(0);
+  PlanStep step;
+  step.choice = std::make_unique<Choice>();
+  step.choice->by = by;
+  std::vector<PlanStep> *outer = current;
+  for (auto [i, first] : llvm::enumerate(from)) {
+    std::vector<PlanStep> own;
+    current = &own;
+    lower(i);
+    Alternative alternative;
+    alternative.from = first;
+    for (PlanStep &inner : own)
+      alternative.launches.push_back(std::move(*inner.launch));
+    step.choice->alternatives.push_back(std::move(alternative));
+  }
+  current = outer;
+  current->push_back(std::move(step));
 }
 
 Expected<LoweredModel> lowerModel(ModuleOp module, const CodeTarget &target, Fp8Flavour fp8, Rung rung) {

@@ -21,23 +21,32 @@ namespace quern::lowering {
 
 /// Where a value of the model lives: rows of heads of elements, in a work buffer, an input or an output.
 struct TensorRef {
-  runtime::LaunchArgument where;                 ///< base pointer
-  runtime::Symbol rows = runtime::Symbol::T;     ///< number of rows
-  int64_t heads = 1, columns = 1;                ///< of one row
-  int64_t offset = 0;                            ///< elements from the base to (0, 0, 0)
-  int64_t rowStride = 1, headStride = 1;         ///< elements
+  runtime::LaunchArgument where;             ///< base pointer
+  runtime::Symbol rows = runtime::Symbol::T; ///< number of rows
+  int64_t heads = 1, columns = 1;            ///< of one row
+  int64_t offset = 0;                        ///< elements from the base to (0, 0, 0)
+  int64_t rowStride = 1, headStride = 1;     ///< elements
   std::string element = "bf16";
-  int32_t work = -1;                             ///< index of the work buffer; -1 for inputs and outputs
-  int32_t scalesWork = -1;                       ///< buffer of the scales of quantised rows
+  int32_t work = -1;       ///< index of the work buffer; -1 for inputs and outputs
+  int32_t scalesWork = -1; ///< buffer of the scales of quantised rows
 
   bool dense() const { return headStride == columns && rowStride == heads * columns; }
-  int64_t elementBytes() const { return element == "f32" || element == "i32" ? 4 : element == "bf16" ? 2 : 1; }
+  int64_t elementBytes() const {
+    return element == "f32" || element == "i32" ? 4 : element == "bf16" ? 2 : 1;
+  }
 };
 
 /// A weight of the model: its declaration and the layer that is meant.
 struct WeightRef {
   model::WeightOp op;
   runtime::LayerIndex layer;
+};
+
+/// Rows sorted by the matrix that they use, as kernels/route_groups leaves them.
+struct RowGroups {
+  TensorRef slots, groups;
+  runtime::LaunchArgument places; ///< length of the arrangement
+  int64_t round = 1;              ///< rows of a group
 };
 
 class PlanBuilder {
@@ -62,6 +71,9 @@ private:
   void launch(const std::string &kernel, Parameters parameters, Arguments arguments, mlir::Operation *origin,
               std::string note);
   int32_t kernelIndex(KernelRequest request);
+  /// A choice by |by| whose alternatives begin at |from| (ascending; the first is 0): |lower| adds the
+  /// launches of one, by its index. Without a choice where only one is given.
+  void choose(runtime::Symbol by, llvm::ArrayRef<int64_t> from, llvm::function_ref<void(size_t)> lower);
   std::vector<runtime::PlanStep> &steps() { return *current; }
 
   /// A dense place for |value|, or the place that was set aside for it.
@@ -97,13 +109,14 @@ private:
   std::string weightElement(const WeightRef &weight);
   static bool isBlockScaled(const WeightRef &weight);
   /// Makes sure that the plan prepares |name|; returns the argument.
-  runtime::LaunchArgument prepared(const WeightRef &weight, const std::string &suffix, const std::string &dtype,
-                                   std::vector<int64_t> shape, runtime::Recipe recipe);
+  runtime::LaunchArgument prepared(const WeightRef &weight, const std::string &suffix,
+                                   const std::string &dtype, std::vector<int64_t> shape,
+                                   runtime::Recipe recipe);
   std::string rotationTable(mlir::DenseFPElementsAttr frequencies, double magnitude);
 
   // DenseOperators.cpp
-  Status lowerNorm(mlir::Operation *op, mlir::Value x, mlir::Value residual, mlir::Value weightValue, double eps,
-                   double weightOffset, mlir::Value sum, mlir::Value y);
+  Status lowerNorm(mlir::Operation *op, mlir::Value x, mlir::Value residual, mlir::Value weightValue,
+                   double eps, double weightOffset, mlir::Value sum, mlir::Value y);
   Status lowerLayerNorm(model::LayerNormOp op);
   Status lowerLinear(model::LinearOp op);
   Status lowerQuantise(model::QuantiseOp op);
@@ -111,10 +124,12 @@ private:
   Status lowerConcat(model::ConcatOp op);
   Status lowerReshape(model::ReshapeOp op);
   Status lowerGatherRows(mlir::Operation *op, mlir::Value x, mlir::Value rows, mlir::Value y);
-  /// Rows in fp8 with their scales, for a block-scaled product on the fp8 rung; |share| rows for each row symbol.
+  /// Rows in fp8 with their scales, for a block-scaled product on the fp8 rung; |share| rows for each row
+  /// symbol.
   TensorRef quantised(const TensorRef &x, int64_t share, bool powerOfTwo, mlir::Operation *origin);
   void addLinear(const TensorRef &x, const WeightRef &weight, const WeightRef *bias, const TensorRef &y,
-                 const TensorRef *experts, int64_t share, mlir::Operation *origin, const std::string &note);
+                 const TensorRef *experts, int64_t share, mlir::Operation *origin, const std::string &note,
+                 const RowGroups *groups = nullptr);
   static Parameters activationFlags(model::ActivationKind kind);
   void addPointwise(Parameters flags, const TensorRef &a, const TensorRef *b, const TensorRef &y,
                     mlir::Operation *origin, const std::string &note);
@@ -130,6 +145,10 @@ private:
   // MixtureOperators.cpp
   Status lowerRouter(model::RouterOp op);
   Status lowerExperts(model::ExpertsOp op);
+  /// Sorts the rows of |indices| into groups of |round|; |single|: no more than one row for each matrix is
+  /// likely, so that there are as many groups as rows at most.
+  RowGroups sortRows(const TensorRef &indices, int64_t matrices, int64_t round, bool single,
+                     mlir::Operation *origin);
 
   Status unsupported(mlir::Operation *op, const std::string &why);
 

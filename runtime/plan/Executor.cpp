@@ -147,15 +147,32 @@ Status Executor::makeTables() {
 
 Status Executor::resolveEntry(const PlanEntry &entry, const Names &names, Entry &result) {
   for (const PlanStep &step : entry.steps) {
-    if (step.launch) {
-      QUERN_RETURN_IF_ERROR(resolve(*step.launch, 0, names, result));
+    if (!step.repeat) {
+      QUERN_RETURN_IF_ERROR(resolveStep(step, 0, names, result));
       continue;
     }
     const Repeat &repeat = *step.repeat;
     for (int64_t layer = repeat.first; layer < repeat.end; layer += repeat.stride)
       for (const PlanStep &inner : repeat.steps)
-        QUERN_RETURN_IF_ERROR(resolve(*inner.launch, layer, names, result));
+        QUERN_RETURN_IF_ERROR(resolveStep(inner, layer, names, result));
   }
+  return Status::success();
+}
+
+/// A launch, or all alternatives of a choice: which of them runs is known in the step.
+Status Executor::resolveStep(const PlanStep &step, int64_t layer, const Names &names, Entry &result) {
+  if (step.launch)
+    return resolve(*step.launch, layer, names, result);
+  const Choice &choice = *step.choice;
+  for (size_t i = limits.batchInvariant ? choice.alternatives.size() - 1 : 0; i < choice.alternatives.size();
+       ++i)
+    for (const Launch &launch : choice.alternatives[i].launches) {
+      QUERN_RETURN_IF_ERROR(resolve(launch, layer, names, result));
+      if (limits.batchInvariant)
+        continue;
+      result.steps.back().choice = &choice;
+      result.steps.back().alternative = i;
+    }
   return Status::success();
 }
 
@@ -241,9 +258,13 @@ Status Executor::resolve(const Launch &launch, int64_t layer, const Names &names
   return Status::success();
 }
 
-size_t Executor::launches(std::string_view entry) const {
+size_t Executor::launches(std::string_view entry, int64_t tokens) const {
   auto found = entries.find(entry);
-  return found == entries.end() ? 0 : found->second.steps.size();
+  SymbolValues now = symbols;
+  now[Symbol::T] = tokens;
+  return found == entries.end() ? 0
+                                : size_t(std::ranges::count_if(
+                                      found->second.steps, [&](const Step &step) { return step.runs(now); }));
 }
 
 //===----------------------------------------------------------------------===//
@@ -323,6 +344,8 @@ Status Executor::run(std::string_view entryName, const StepInputs &given, std::s
       slot.bits = uint64_t(varying.value.evaluate(now));
   }
   for (const Step &step : entry.steps) {
+    if (!step.runs(now))
+      continue;
     std::span<const Argument> arguments(entry.slots.data() + step.first, step.count);
     LaunchShape shape = step.shape;
     uint64_t blocks = 1;

@@ -26,6 +26,8 @@ struct ExecutorLimits {
   int64_t rows = 1;      ///< R
   int64_t sequences = 1; ///< B
   int64_t context = 1;   ///< C
+  /// No kernel is chosen by a size of the step: of each choice the last alternative runs (contract 6).
+  bool batchInvariant = false;
   /// For tests: work memory holds NaN bytes before each step.
   bool poison = false;
 };
@@ -70,8 +72,8 @@ public:
   static uint64_t bytesNeeded(const Plan &plan, const ExecutorLimits &limits, int64_t pages,
                               int64_t pagesPerSequence);
 
-  /// Launches of one run of |entry|, repeats unrolled.
-  size_t launches(std::string_view entry) const;
+  /// Launches of one run of |entry| of |tokens| tokens, repeats unrolled.
+  size_t launches(std::string_view entry, int64_t tokens) const;
 
 private:
   /// An argument whose value depends on the step.
@@ -87,7 +89,11 @@ private:
     Kernel *kernel;
     LaunchShape shape;
     const std::vector<PlanGridDimension> *grid;
-    size_t first, count; ///< in |slots|
+    size_t first, count;            ///< in |slots|
+    const Choice *choice = nullptr; ///< around it, where the step decides
+    size_t alternative = 0;
+
+    bool runs(const SymbolValues &now) const { return !choice || choice->at(now[choice->by]) == alternative; }
   };
   struct Entry {
     std::vector<Step> steps;
@@ -103,6 +109,7 @@ private:
   Status allocate();
   Status makeTables();
   Status resolveEntry(const PlanEntry &entry, const Names &names, Entry &result);
+  Status resolveStep(const PlanStep &step, int64_t layer, const Names &names, Entry &result);
   Status resolve(const Launch &launch, int64_t layer, const Names &names, Entry &result);
   Status observed(const Step &step, const LaunchShape &shape, std::span<const Argument> arguments, bool done);
   Status uploadInputs(const StepInputs &given);

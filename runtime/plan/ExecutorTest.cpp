@@ -247,7 +247,7 @@ private:
 TEST_F(ExecutorTest, RunsStepsOfSeveralSequences) {
   Status opened = open();
   ASSERT_TRUE(opened.ok()) << opened.message();
-  EXPECT_EQ(executor->launches("step"), size_t(2 + kLayers));
+  EXPECT_EQ(executor->launches("step", 7), size_t(2 + kLayers));
   std::vector<int32_t> slots = {*cache->openSlot(), *cache->openSlot(), *cache->openSlot()};
   std::vector<int> lengths(3);
   Model model;
@@ -303,6 +303,53 @@ TEST_F(ExecutorTest, ObserversSeeLaunches) {
   executor->observe(
       [](const ObservedLaunch &) { return Status::error(Exit::NumericCheckFailed, "E-X", "no"); });
   EXPECT_EQ(executor->run("step", {tokens, positions, sequences, {}}, {}).id(), "E-X");
+}
+
+/// From six tokens on, the layers run with weights that are not theirs: what ran shows in the logits.
+TEST_F(ExecutorTest, RunsOneAlternative) {
+  auto choose = [&] {
+    plan = tinyPlan();
+    PlanStep &inner = plan.entries[0].steps[1].repeat->steps[0];
+    Launch few = *inner.launch, many = *inner.launch;
+    few.note = "few";
+    many.note = "many";
+    many.arguments[1].layer = {false, 0};
+    inner.launch.reset();
+    inner.choice = std::make_unique<Choice>();
+    inner.choice->alternatives.push_back({0, {few}});
+    inner.choice->alternatives.push_back({6, {many}});
+    for (WorkBuffer &buffer : plan.entries[0].work)
+      ++buffer.last;
+  };
+  for (bool invariant : {false, true}) {
+    choose();
+    Status opened =
+        open({.tokens = 16, .rows = 4, .sequences = 3, .context = 200, .batchInvariant = invariant});
+    ASSERT_TRUE(opened.ok()) << opened.message();
+    int32_t slot = *cache->openSlot();
+    for (int count : {1, 5, 6, 16}) {
+      EXPECT_EQ(executor->launches("step", count), size_t(2 + kLayers));
+      const bool many = invariant || count >= 6;
+      std::vector<std::string> seen;
+      executor->observe([&](const ObservedLaunch &launch) -> Status {
+        if (!launch.done)
+          seen.push_back(launch.launch.note);
+        return Status::success();
+      });
+      ASSERT_TRUE(cache->reserve(slot, count).ok());
+      std::vector<int32_t> tokens(static_cast<size_t>(count), 3), positions(tokens.size()),
+          sequences(tokens.size(), slot), rows = {0};
+      for (int i = 0; i < count; ++i)
+        positions[size_t(i)] = i;
+      std::vector<float> got(2);
+      Status status = executor->run("step", {tokens, positions, sequences, rows}, got);
+      ASSERT_TRUE(status.ok()) << status.message();
+      // Token 3 at position 0: layer l adds 10 * (l + 1), or 10 each time.
+      EXPECT_EQ(got[0], (3000.0f + (many ? 30.0f : 60.0f)) * 0.5f + 2.0f) << count << " tokens";
+      std::string name = many ? "many" : "few";
+      EXPECT_EQ(seen, (std::vector<std::string>{"embed", name, name, name, "head"}));
+    }
+  }
 }
 
 TEST_F(ExecutorTest, RefusesStepsBeyondItsLimits) {

@@ -17,6 +17,10 @@
 //
 // Equal layers are one `Repeat`: its launches refer to the weights and the cache of "this layer".
 //
+// A `Choice` has several ways to compute the same operators, each the better one for a range of T (or of
+// another symbol): few tokens and many want different kernels. Each of them is right for every value, so that
+// a session which must not choose (contract 6, batch-invariant) takes the last one always.
+//
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_RUNTIME_PLAN_PLAN_H
 #define QUERN_RUNTIME_PLAN_PLAN_H
@@ -25,6 +29,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -171,7 +176,8 @@ struct PlanKernel {
   uint32_t sharedBytes = 0; ///< GPU: static shared memory, part of the code. CPU: scratch of one worker
 };
 
-/// Launches are numbered in the order in which they stand in the plan, those of a Repeat once.
+/// Launches are numbered in the order in which they stand in the plan, those of a Repeat once, those of all
+/// alternatives of a Choice one behind the other.
 struct Launch {
   int32_t kernel = 0; ///< index into Plan::kernels
   std::vector<LaunchArgument> arguments;
@@ -186,11 +192,41 @@ struct Repeat {
   std::vector<PlanStep> steps;
 };
 
-/// A launch, or a repeat of launches.
+/// One way of a choice: from this value on, to below the next one's.
+struct Alternative {
+  int64_t from = 0; ///< 0 for the first; ascending
+  std::vector<Launch> launches;
+};
+
+/// Launches of which those of one alternative run, by the value that |by| has in the step.
+struct Choice {
+  Symbol by = Symbol::T;
+  std::vector<Alternative> alternatives;
+
+  /// The alternative for |value|, which is not negative.
+  size_t at(int64_t value) const;
+  /// Values of alternative |i|: "T < 24", "24 <= T < 512", "T >= 512".
+  std::string rangeText(size_t i) const;
+};
+
+/// A launch, a repeat of launches and choices, or a choice.
 struct PlanStep {
   std::optional<Launch> launch;
   std::unique_ptr<Repeat> repeat;
+  std::unique_ptr<Choice> choice;
 };
+
+/// A launch as it stands in the plan.
+struct PlacedLaunch {
+  const Launch &launch;
+  int64_t runs;           ///< in one step: of the repeat around it
+  const Choice *choice;   ///< around it, or null
+  size_t alternative = 0; ///< of the choice
+};
+/// Calls |visit| for every launch of |steps|, those of all alternatives among them, in the order of their
+/// numbers.
+void forEachLaunch(const std::vector<PlanStep> &steps,
+                   const std::function<void(const PlacedLaunch &)> &visit);
 
 /// One function of the model: "step" (tokens to logits) or "mtp" (the draft head).
 struct PlanEntry {

@@ -56,6 +56,7 @@ private:
   Status checkKernel(const PlanKernel &kernel, const std::string &where) const;
   Status checkEntry(const PlanEntry &entry, const std::string &where);
   Status checkSteps(const std::vector<PlanStep> &steps, const std::string &where, const Repeat *repeat);
+  Status checkChoice(const Choice &choice, const std::string &where, const Repeat *repeat);
   Status checkLaunch(const Launch &launch, const std::string &where, const Repeat *repeat) const;
   Status checkArgument(const LaunchArgument &argument, const std::string &kind, const std::string &where,
                        const Repeat *repeat) const;
@@ -322,16 +323,37 @@ Status Checker::checkLaunch(const Launch &launch, const std::string &where, cons
   return Status::success();
 }
 
+Status Checker::checkChoice(const Choice &choice, const std::string &where, const Repeat *repeat) {
+  if (choice.alternatives.empty())
+    return bad("E-PLAN-CHOICE", where, "there is no alternative");
+  for (size_t i = 0; i != choice.alternatives.size(); ++i) {
+    const Alternative &alternative = choice.alternatives[i];
+    std::string place = at(where + ".alternatives", i);
+    // Every value has exactly one alternative.
+    if (i == 0 ? alternative.from != 0 : alternative.from <= choice.alternatives[i - 1].from)
+      return bad("E-PLAN-CHOICE", place, "alternatives begin at 0 and ascend");
+    if (alternative.launches.empty())
+      return bad("E-PLAN-CHOICE", place, "the alternative has no launches");
+    for (size_t j = 0; j != alternative.launches.size(); ++j, ++launches)
+      QUERN_RETURN_IF_ERROR(checkLaunch(alternative.launches[j], at(place + ".launches", j), repeat));
+  }
+  return Status::success();
+}
+
 Status Checker::checkSteps(const std::vector<PlanStep> &steps, const std::string &where,
                            const Repeat *repeat) {
   for (size_t i = 0; i != steps.size(); ++i) {
     std::string place = at(where, i);
     const PlanStep &step = steps[i];
-    if (step.launch.has_value() == (step.repeat != nullptr))
-      return bad("E-PLAN-SYNTAX", place, "expected either a launch or a repeat");
+    if (step.launch.has_value() + (step.repeat != nullptr) + (step.choice != nullptr) != 1)
+      return bad("E-PLAN-SYNTAX", place, "expected either a launch or a repeat or a choice");
     if (step.launch) {
       QUERN_RETURN_IF_ERROR(checkLaunch(*step.launch, place + ".launch", repeat));
       ++launches;
+      continue;
+    }
+    if (step.choice) {
+      QUERN_RETURN_IF_ERROR(checkChoice(*step.choice, place + ".choice", repeat));
       continue;
     }
     // "The current layer" has one meaning only.
@@ -347,8 +369,7 @@ Status Checker::checkSteps(const std::vector<PlanStep> &steps, const std::string
 
 int32_t countLaunches(const std::vector<PlanStep> &steps) {
   int32_t count = 0;
-  for (const PlanStep &step : steps)
-    count += step.launch ? 1 : step.repeat ? countLaunches(step.repeat->steps) : 0;
+  forEachLaunch(steps, [&](const PlacedLaunch &) { ++count; });
   return count;
 }
 
@@ -401,6 +422,44 @@ uint64_t CachePlan::bytesPerToken() const {
   for (const CachePart &part : parts)
     page += part.pageBytes;
   return page / pageTokens * static_cast<uint64_t>(layers);
+}
+
+size_t Choice::at(int64_t value) const {
+  size_t i = alternatives.size() - 1;
+  while (i > 0 && alternatives[i].from > value)
+    --i;
+  return i;
+}
+
+std::string Choice::rangeText(size_t i) const {
+  const std::string symbol(plan::symbolNames[static_cast<size_t>(by)]);
+  const bool last = i + 1 == alternatives.size();
+  if (last)
+    return symbol + " >= " + std::to_string(alternatives[i].from);
+  const std::string below = " < " + std::to_string(alternatives[i + 1].from);
+  return (i == 0 ? "" : std::to_string(alternatives[i].from) + " <= ") + symbol + below;
+}
+
+static void visitLaunches(const std::vector<PlanStep> &steps, int64_t runs,
+                          const std::function<void(const PlacedLaunch &)> &visit) {
+  for (const PlanStep &step : steps) {
+    if (step.launch)
+      visit({*step.launch, runs, nullptr});
+    if (step.choice)
+      for (size_t i = 0; i != step.choice->alternatives.size(); ++i)
+        for (const Launch &launch : step.choice->alternatives[i].launches)
+          visit({launch, runs, step.choice.get(), i});
+    // A plan that is being checked may hold any repeat.
+    if (const Repeat *repeat = step.repeat.get()) {
+      const int64_t stride = std::max<int64_t>(repeat->stride, 1);
+      visitLaunches(repeat->steps, runs * ((repeat->end - repeat->first + stride - 1) / stride), visit);
+    }
+  }
+}
+
+void forEachLaunch(const std::vector<PlanStep> &steps,
+                   const std::function<void(const PlacedLaunch &)> &visit) {
+  visitLaunches(steps, 1, visit);
 }
 
 const PlanEntry *Plan::findEntry(std::string_view name) const {

@@ -16,6 +16,7 @@ inline constexpr std::string_view schemaVersion = "0.1";
 inline constexpr std::string_view recipeNames[] = {"read",      "slice",   "concat",     "stack",
                                                    "transpose", "reshape", "dequantise", "fnuz",
                                                    "scales",    "convert", "constant"};
+inline constexpr std::string_view symbolNames[] = {"T", "B", "R", "P", "M", "C"};
 inline constexpr std::string_view scalarNames[] = {"i32", "i64", "f32"};
 /// Of `LaunchArgument::Kind`; a scalar has the name of its type in place of the last.
 inline constexpr std::string_view argumentNames[] = {"null",   "work",  "input", "output",

@@ -214,13 +214,34 @@ Expected<Launch> readLaunch(JsonRef json) {
   return launch;
 }
 
+Expected<Alternative> readAlternative(JsonRef json) {
+  Alternative alternative;
+  QUERN_ASSIGN_OR_RETURN(alternative.from, json.getInt("from", index32));
+  QUERN_RETURN_IF_ERROR(readList(json, "launches", alternative.launches, readLaunch));
+  return alternative;
+}
+
+Expected<std::unique_ptr<Choice>> readChoice(JsonRef json) {
+  auto choice = std::make_unique<Choice>();
+  QUERN_ASSIGN_OR_RETURN(std::string_view by, json.getString("by"));
+  std::optional<size_t> symbol = find(plan::symbolNames, by);
+  if (!symbol)
+    return json.error("E-PLAN-CHOICE", "there is no symbol `" + std::string(by) + "`");
+  choice->by = static_cast<Symbol>(*symbol);
+  QUERN_RETURN_IF_ERROR(readList(json, "alternatives", choice->alternatives, readAlternative));
+  return choice;
+}
+
 Expected<PlanStep> readStep(JsonRef json) {
   PlanStep step;
-  bool isLaunch = json.has("launch");
-  if (isLaunch == json.has("repeat"))
-    return json.error("E-PLAN-SYNTAX", "expected either a launch or a repeat");
-  if (isLaunch) {
+  if (json.has("launch") + json.has("repeat") + json.has("choice") != 1)
+    return json.error("E-PLAN-SYNTAX", "expected either a launch or a repeat or a choice");
+  if (json.has("launch")) {
     QUERN_ASSIGN_OR_RETURN(step.launch, readMember(json, "launch", readLaunch));
+    return step;
+  }
+  if (json.has("choice")) {
+    QUERN_ASSIGN_OR_RETURN(step.choice, readMember(json, "choice", readChoice));
     return step;
   }
   QUERN_ASSIGN_OR_RETURN(JsonRef repeat, json.getObject("repeat"));

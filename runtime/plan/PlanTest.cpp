@@ -107,7 +107,9 @@ Plan samplePlan() {
                    1024}};
   PlanEntry entry;
   entry.name = "step";
-  entry.work = {{"x", *SizeExpression::parse("128*T"), 0, 2}, {"y", *SizeExpression::parse("4*R+256"), 1, 1}};
+  entry.work = {{"x", *SizeExpression::parse("128*T"), 0, 5},
+                {"y", *SizeExpression::parse("4*R+256"), 1, 4},
+                {"few", *SizeExpression::parse("4*T+256"), 2, 2}};
   Launch embed{0,
                {pointer(Arg::Input, "tokens"), pointer(Arg::Tensor, "embed"), pointer(Arg::Work, "x"),
                 scalar(ScalarKind::I32, "T")},
@@ -120,6 +122,9 @@ Plan samplePlan() {
                 scalar(ScalarKind::F32, "", 0.5)},
                {1, 2},
                "layer"};
+  Launch few = layer;
+  few.note = "few";
+  few.arguments[1] = pointer(Arg::Work, "few");
   Launch last = layer;
   last.note.clear();
   last.arguments[1] = pointer(Arg::Output, "logits");
@@ -132,6 +137,11 @@ Plan samplePlan() {
   repeat.repeat->end = 4;
   repeat.repeat->stride = 2; // layers 0 and 2, so that layer + 1 is at most 3
   repeat.repeat->steps.push_back(step(layer));
+  PlanStep choice; // launches 2 and, for many tokens, 3 and 4
+  choice.choice = std::make_unique<Choice>();
+  choice.choice->alternatives.push_back({0, {few}});
+  choice.choice->alternatives.push_back({17, {layer, layer}});
+  repeat.repeat->steps.push_back(std::move(choice));
   entry.steps.push_back(std::move(repeat));
   entry.steps.push_back(step(last));
   plan.entries.push_back(std::move(entry));
@@ -174,6 +184,12 @@ TEST(PlanTest, WhatIsWrittenIsRead) {
   EXPECT_TRUE(last.arguments[2].layer == (LayerIndex{false, 3}));
   EXPECT_EQ(last.arguments[4].kind, LaunchArgument::Kind::Null);
   EXPECT_EQ(back->entries[0].steps[1].repeat->stride, 2);
+  const Choice &choice = *back->entries[0].steps[1].repeat->steps[1].choice;
+  EXPECT_EQ(choice.by, Symbol::T);
+  ASSERT_EQ(choice.alternatives.size(), 2u);
+  EXPECT_EQ(choice.alternatives[0].launches[0].note, "few");
+  EXPECT_EQ(choice.alternatives[1].from, 17);
+  EXPECT_EQ(choice.alternatives[1].launches.size(), 2u);
 }
 
 TEST(PlanTest, Sizes) {
@@ -334,12 +350,66 @@ TEST(PlanTest, ChecksLayers) {
               HasSubstr("inside of a repeat"));
 }
 
+TEST(PlanTest, ChecksChoices) {
+  auto choice = [](const std::function<void(Choice &)> &change) {
+    return fault([&](Plan &p) { change(*p.entries[0].steps[1].repeat->steps[1].choice); });
+  };
+  std::string place = "plan: `entries[0].steps[1].repeat.steps[1].choice";
+  // With fewer launches, buffers live shorter.
+  auto emptied = [](bool all) {
+    return fault([&](Plan &p) {
+      PlanEntry &entry = p.entries[0];
+      Choice &c = *entry.steps[1].repeat->steps[1].choice;
+      entry.work[0].last = entry.work[1].last = 2;
+      all ? c.alternatives.clear() : c.alternatives[1].launches.clear();
+    });
+  };
+  EXPECT_THAT(emptied(true), HasSubstr("E-PLAN-CHOICE " + place + "`"));
+  EXPECT_THAT(emptied(false), HasSubstr("has no launches"));
+  EXPECT_THAT(choice([](Choice &c) { c.alternatives[0].from = 1; }),
+              HasSubstr("E-PLAN-CHOICE " + place + ".alternatives[0]`: alternatives begin at 0 and ascend"));
+  EXPECT_THAT(choice([](Choice &c) { c.alternatives[1].from = 0; }), HasSubstr(place + ".alternatives[1]`"));
+  EXPECT_THAT(choice([](Choice &c) { c.alternatives[1].launches[1].kernel = 9; }),
+              HasSubstr("E-PLAN-REFERENCE " + place + ".alternatives[1].launches[1]`"));
+  EXPECT_THAT(choice([](Choice &c) { c.alternatives[1].launches[0].arguments[1].name = "few"; }),
+              HasSubstr("launch 3 uses `few`, which lives from 2 to 2"));
+  EXPECT_THAT(fault([](Plan &p) { p.entries[0].steps[1].repeat->steps[1].launch = innerLaunch(p); }),
+              HasSubstr("a launch or a repeat or a choice"));
+}
+
+TEST(PlanTest, ChoicesCoverEveryValueOnce) {
+  Choice choice;
+  choice.by = Symbol::R;
+  for (int64_t from : {0, 3, 64})
+    choice.alternatives.push_back({from, {}});
+  const std::pair<int64_t, size_t> want[] = {{0, 0}, {1, 0}, {2, 0}, {3, 1}, {63, 1}, {64, 2}, {1 << 20, 2}};
+  for (auto [value, alternative] : want)
+    EXPECT_EQ(choice.at(value), alternative) << value;
+  EXPECT_EQ(choice.rangeText(0), "R < 3");
+  EXPECT_EQ(choice.rangeText(1), "3 <= R < 64");
+  EXPECT_EQ(choice.rangeText(2), "R >= 64");
+}
+
+TEST(PlanTest, LaunchesAreVisitedInTheOrderOfTheirNumbers) {
+  Plan plan = samplePlan();
+  std::vector<std::string> seen;
+  forEachLaunch(plan.entries[0].steps, [&](const PlacedLaunch &placed) {
+    seen.push_back(placed.launch.note + " " + std::to_string(placed.runs) +
+                   (placed.choice ? " " + placed.choice->rangeText(placed.alternative) : ""));
+  });
+  // Layers 0 and 2 of four.
+  EXPECT_EQ(seen, (std::vector<std::string>{"embed 1", "layer 2", "few 2 T < 17", "layer 2 T >= 17",
+                                            "layer 2 T >= 17", " 1"}));
+}
+
 TEST(PlanTest, ChecksLifetimes) {
   EXPECT_THAT(
       fault([](Plan &p) { p.entries[0].work[0].last = 1; }),
-      HasSubstr("E-PLAN-LIFETIME plan: `entries[0].steps[2].launch.arguments[0]`: launch 2 uses `x`"));
+      HasSubstr(
+          "E-PLAN-LIFETIME plan: `entries[0].steps[1].repeat.steps[1].choice.alternatives[0].launches[0]"
+          ".arguments[0]`: launch 2 uses `x`"));
   EXPECT_THAT(fault([](Plan &p) { p.entries[0].work[0].first = 1; }), HasSubstr("launch 0 uses `x`"));
-  EXPECT_THAT(fault([](Plan &p) { p.entries[0].work[1].last = 3; }), HasSubstr("within the 3 launches"));
+  EXPECT_THAT(fault([](Plan &p) { p.entries[0].work[1].last = 6; }), HasSubstr("within the 6 launches"));
   EXPECT_THAT(fault([](Plan &p) { p.entries[0].work[1].first = 2; }), HasSubstr("E-PLAN-LIFETIME"));
   EXPECT_THAT(fault([](Plan &p) { p.entries[0].work[1].name = "x"; }), HasSubstr("E-PLAN-DUPLICATE"));
   EXPECT_THAT(fault([](Plan &p) { p.entries[0].work[1].bytes.constant = -1; }),
@@ -373,6 +443,8 @@ TEST(PlanTest, ReaderNamesThePath) {
   EXPECT_THAT(readFault("\"current+1\"", "\"current+T\""), HasSubstr("expected a layer"));
   EXPECT_THAT(readFault("\"current+1\"", "\"next\""), HasSubstr("expected a layer"));
   EXPECT_THAT(readFault("\"launch\"", "\"lunch\""), HasSubstr("a launch or a repeat"));
+  EXPECT_THAT(readFault("\"by\": \"T\"", "\"by\": \"N\""), HasSubstr("E-PLAN-CHOICE"));
+  EXPECT_THAT(readFault("\"from\": 17", "\"from\": -17"), HasSubstr("alternatives[1]"));
 }
 
 } // namespace

@@ -135,12 +135,29 @@ Json launchJson(const Launch &launch) {
   return json;
 }
 
+Json choiceJson(const Choice &choice) {
+  Json json = Json::object(), list = Json::array();
+  json.set("by", plan::symbolNames[static_cast<size_t>(choice.by)]);
+  for (const Alternative &alternative : choice.alternatives) {
+    Json &item = list.push(Json::object());
+    item.set("from", alternative.from);
+    Json launches = Json::array();
+    for (const Launch &launch : alternative.launches)
+      launches.push(launchJson(launch));
+    item.set("launches", std::move(launches));
+  }
+  json.set("alternatives", std::move(list));
+  return json;
+}
+
 Json stepsJson(const std::vector<PlanStep> &steps) {
   Json list = Json::array();
   for (const PlanStep &step : steps) {
     Json &json = list.push(Json::object());
     if (step.launch)
       json.set("launch", launchJson(*step.launch));
+    if (step.choice)
+      json.set("choice", choiceJson(*step.choice));
     if (!step.repeat)
       continue;
     Json repeat = Json::object();

@@ -157,6 +157,66 @@ TEST_P(GemmTest, Grouped) {
             12, *warpAtoms(GetParam(), type).back(), {32, 64, 128}, 1, 2);
 }
 
+/// A row alone in its tile: of fewer rows than the tile has, and of more.
+TEST_P(GemmTest, SingleRowsOfExperts) {
+  H harness(GetParam());
+  for (auto [element, type] : types)
+    for (const tile::MmaAtom *atom : warpAtoms(GetParam(), type)) {
+      const bool scaled = elementBits(type) == 8;
+      LinearCase c{
+          .rows = 6, .n = 136, .k = 256, .x = element, .w = element, .y = "f32", .experts = 5, .share = 3};
+      c.whole = c.single = true;
+      c.yPadding = 5;
+      LinearProblem problem(c, 30);
+      lowering::KernelRequest request =
+          requestFor(problem, *atom, {atom->m, 4 * atom->n, scaled ? 128 : 2 * atom->k}, 1, 2);
+      expectEqual(problem.run(harness, request), HostTensor::of("f32", problem.reference()), request.text());
+    }
+  const tile::MmaAtom &atom = *warpAtoms(GetParam(), ElementType::BF16).front();
+  LinearCase weights{.rows = 35, .n = 40, .k = 200, .w = "f8E4M3FN", .experts = 4};
+  weights.single = true;
+  check(harness, weights, 31, atom, {32, 32, 32}, 1, 1);
+}
+
+/// The masked form: a fixed capacity for each expert, of which the first places are taken. It is an
+/// arrangement like any other, so that the linear needs nothing for it.
+TEST_P(GemmTest, FixedCapacityOfExperts) {
+  H harness(GetParam());
+  constexpr int capacity = 64, matrices = 3, round = LinearProblem::round, n = 72, k = 96;
+  const int counts[matrices] = {33, 0, 64}; // one group and a row, nothing, all
+  LinearCase c{.rows = capacity * matrices, .n = n, .k = k, .y = "f32", .experts = matrices, .grouped = true};
+  LinearProblem problem(c, 32);
+  std::vector<int32_t> slots, groups;
+  for (int e = 0; e < matrices; ++e)
+    for (int place = 0; place < capacity; ++place) {
+      problem.indices[slots.size()] = e;
+      if (place % round == 0)
+        groups.push_back(place < counts[e] ? e : -1);
+      slots.push_back(place < counts[e] ? int32_t(slots.size()) : -1);
+    }
+  const tile::MmaAtom &atom = *warpAtoms(GetParam(), ElementType::BF16).back();
+  auto dx = harness.upload(problem.x), dw = harness.upload(problem.w);
+  auto ds = harness.upload(slots), dg = harness.upload(groups);
+  auto y = harness.output("f32", slots.size() * n);
+  const double sentinel = harness.download(y)[0];
+  harness.launch(requestFor(problem, atom, {32, 32, 32}, 1, 2),
+                 {H::argument(dx), H::none(), H::argument(dw), H::none(), H::none(), H::argument(ds),
+                  H::argument(dg), H::argument(y), H::argument(int32_t(slots.size()))});
+  const HostTensor all = harness.download(y);
+  const std::vector<double> reference = problem.reference();
+  HostTensor got{"f32", {}};
+  std::vector<double> want;
+  for (size_t place = 0; place < slots.size(); ++place)
+    for (size_t column = place * n; column < (place + 1) * n; ++column)
+      if (slots[place] < 0) {
+        EXPECT_EQ(all[column], sentinel) << "place " << place << " is empty";
+      } else {
+        got.values.push_back(all[column]);
+        want.push_back(reference[column]);
+      }
+  expectClose(got, want, "fixed capacity");
+}
+
 /// Rows do not depend on what other rows there are.
 TEST_P(GemmTest, RowsAreIndependent) {
   H harness(GetParam());

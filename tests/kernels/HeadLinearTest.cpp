@@ -19,6 +19,7 @@ struct HeadCase {
   int row0 = 0, moreRows = 0; ///< rows of a head before and behind those that are used
   int padding = 0;            ///< elements between the heads of x
   bool whole = false;
+  bool split = false;
 };
 
 struct HeadProblem {
@@ -55,7 +56,8 @@ struct HeadProblem {
             {"W", c.w},
             {"Y", c.y},
             {"SCALES", scaled},
-            {"TRANSPOSED", c.transposed}};
+            {"TRANSPOSED", c.transposed},
+            {"SPLIT", c.split}};
   }
 
   HostTensor run(H &harness, const lowering::KernelRequest &request) const {
@@ -161,5 +163,62 @@ TEST_P(HeadLinearTest, EqualBitsUnderAllSchedules) {
 }
 
 QUERN_INSTANTIATE_KERNEL_TEST(HeadLinearTest);
+
+class HeadMatrixTest : public KernelTest {};
+
+/// The default Schedule has an atom. Whole numbers are exact, so that one wrong element of a fragment shows.
+void checkExact(H &harness, HeadCase c, uint64_t seed) {
+  c.whole = true;
+  HeadProblem problem(c, seed);
+  lowering::KernelRequest request = harness.request("head_linear", problem.parameters());
+  EXPECT_NE(request.schedule.mma, "") << request.text();
+  expectEqual(problem.run(harness, request), HostTensor::of(c.y, problem.reference()), request.text());
+}
+
+TEST_P(HeadMatrixTest, BothForms) {
+  H harness(GetParam());
+  for (const char *w : {"bf16", "f8E4M3FN", "f8E4M3FNUZ"}) {
+    HeadCase straight{.tokens = 3, .heads = 2, .n = 72, .k = 96, .transposed = false, .w = w, .row0 = 16};
+    HeadCase transposed{
+        .tokens = 19, .heads = 2, .n = 136, .k = 80, .transposed = true, .w = w, .moreRows = 24};
+    transposed.padding = 8;
+    HeadCase split = straight;
+    split.tokens = 35, split.x = "f32", split.split = true, split.moreRows = 8;
+    checkExact(harness, straight, 20);
+    checkExact(harness, transposed, 21);
+    checkExact(harness, split, 22);
+  }
+}
+
+TEST_P(HeadMatrixTest, Rows) {
+  H harness(GetParam());
+  for (int tokens : {1, 17, 64, 65}) {
+    check(harness, {.tokens = tokens, .heads = 2, .n = 64, .k = 128, .transposed = true}, uint64_t(tokens));
+    check(harness,
+          {.tokens = tokens, .heads = 2, .n = 48, .k = 64, .transposed = false, .x = "f32", .split = true},
+          uint64_t(tokens));
+  }
+}
+
+/// One element of 24 bits in each row: no bit of it is lost on the way through a unit for bf16.
+TEST_P(HeadMatrixTest, SplitKeepsAllBits) {
+  H harness(GetParam());
+  HeadCase c{.tokens = 70, .heads = 2, .n = 16, .k = 64, .transposed = false, .x = "f32", .split = true};
+  HeadProblem problem(c, 23);
+  for (double &w : problem.w.values)
+    w = 1;
+  std::vector<double> want;
+  for (int t = 0; t < c.tokens; ++t)
+    for (int h = 0; h < c.heads; ++h) {
+      const float odd = float((0x800001u + 2 * uint32_t(t * 0x1357d + h * 77)) & 0xffffffu) / 4096.0f;
+      for (int k = 0; k < c.k; ++k)
+        problem.x.values[size_t(t) * problem.xs + h * problem.hs + k] = k == (t * 5 + h) % c.k ? odd : 0;
+      want.insert(want.end(), size_t(c.n), odd);
+    }
+  lowering::KernelRequest request = harness.request("head_linear", problem.parameters());
+  expectEqual(problem.run(harness, request), HostTensor::of("f32", want), request.text());
+}
+
+QUERN_INSTANTIATE_KERNEL_TEST_ON(HeadMatrixTest, quern::test::emulatedTargets());
 
 } // namespace

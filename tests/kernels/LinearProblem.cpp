@@ -50,7 +50,7 @@ Parameters LinearProblem::parameters() const {
           {"SCALES", scaled},
           {"QUANTIZED", quantised},
           {"EXPERTS", c.experts > 0 && !c.grouped},
-          {"GROUPED", c.grouped},
+          {"GROUPED", c.grouped || c.single},
           {"ROUND", round}};
 }
 

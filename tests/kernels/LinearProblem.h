@@ -15,6 +15,7 @@ struct LinearCase {
   int share = 1;                  ///< rows of y for one row of x
   bool whole = false;
   bool grouped = false; ///< rows are sorted by expert first, in groups of `LinearProblem::round`
+  bool single = false;  ///< a row of an expert alone in the tile of a block
 };
 
 struct LinearProblem {

@@ -73,19 +73,23 @@ struct Collector {
                      {"WEIGHT", 1}});
   }
   void headLinear(int n, int k, int row0, bool transposed, const std::string &x, const std::string &y) {
-    add("head_linear", {{"H", m.heads},
-                        {"N", n},
-                        {"K", k},
-                        {"ROWS", m.nope + m.value},
-                        {"ROW0", row0},
-                        {"COLUMNS", m.latent},
-                        {"XS", m.heads * k},
-                        {"HS", k},
-                        {"X", x},
-                        {"W", m.fp8 ? codes : "bf16"},
-                        {"Y", y},
-                        {"SCALES", m.fp8},
-                        {"TRANSPOSED", transposed}});
+    Parameters parameters = {{"H", m.heads},
+                             {"N", n},
+                             {"K", k},
+                             {"ROWS", m.nope + m.value},
+                             {"ROW0", row0},
+                             {"COLUMNS", m.latent},
+                             {"XS", m.heads * k},
+                             {"HS", k},
+                             {"X", x},
+                             {"W", m.fp8 ? codes : "bf16"},
+                             {"Y", y},
+                             {"SCALES", m.fp8},
+                             {"TRANSPOSED", transposed},
+                             {"SPLIT", !transposed && x == "f32"}};
+    if (!lowering::hasMatrixAtom(parameters, target))
+      parameters["SPLIT"] = int64_t(0);
+    add("head_linear", parameters);
   }
   void rope(int heads, int d, int offset) {
     add("rope", {{"H", heads},

@@ -59,7 +59,8 @@ TEST(RuleTest, TilesOfHeadMatricesLieInOneBlock) {
                       {"W", "f8E4M3FN"},
                       {"Y", "f32"},
                       {"SCALES", 1},
-                      {"TRANSPOSED", transposed}};
+                      {"TRANSPOSED", transposed},
+                      {"SPLIT", 0}};
   };
   expectRefusal(refusal("head_linear", parameters(true), {4, 96, 16}), "E-KERNEL-SPECIALIZE",
                 "needs a size that divides 128, got 96");

@@ -41,7 +41,7 @@ TEST_P(EmulatedTest, ShortPrompts) {
 /// step.
 TEST_P(EmulatedTest, StepsAndSequences) {
   std::unique_ptr<Session> session =
-      open({.sequences = 2, .context = 64, .tokensPerStep = 8, .poison = true});
+      open({.sequences = 2, .context = 64, .tokensPerStep = 8, .batchInvariant = true, .poison = true});
   ASSERT_TRUE(session);
   std::vector<int32_t> tokens = {5, 9, 200, 17, 33, 4, 101};
   std::vector<uint32_t> ids = idsOf(tokens);

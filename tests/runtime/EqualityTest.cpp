@@ -1,14 +1,17 @@
 //===- EqualityTest.cpp - What must give the same bits --------------------===//
 //
-// Contract 6: the same tokens give the same logits, bit for bit, however a prompt is cut into steps, whatever
-// stands beside it in a step, with any number of threads, and whatever unused memory holds.
+// Contract 6: the same steps give the same logits, bit for bit, with any number of threads and whatever
+// unused memory holds. In batch-invariant mode the same tokens do, however a prompt is cut into steps and
+// whatever stands beside it in a step.
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/Generate.h"
 #include "tests/runtime/CompiledModel.h"
 
+#include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
+#include <map>
 #include <random>
 
 using namespace quern;
@@ -39,7 +42,7 @@ void expectSameBits(const Logits &want, const Logits &got, const std::string &wh
 }
 
 TEST_P(EqualityTest, HoweverThePromptIsCut) {
-  std::unique_ptr<Session> session = openModel(GetParam(), {.context = 1200});
+  std::unique_ptr<Session> session = openModel(GetParam(), {.context = 1200, .batchInvariant = true});
   ASSERT_TRUE(session);
   std::vector<int32_t> tokens = randomTokens(1000, session->plan().validVocabulary, 1);
   Logits whole = logitsOf(*session, tokens);
@@ -47,14 +50,60 @@ TEST_P(EqualityTest, HoweverThePromptIsCut) {
   for (size_t piece : {1, 2, 3, 17, 63, 64, 65, 128})
     expectSameBits(whole, logitsOf(*session, tokens, piece), "pieces of " + std::to_string(piece));
   // A session whose steps are shorter than the feeds.
-  std::unique_ptr<Session> narrow = openModel(GetParam(), {.context = 1200, .tokensPerStep = 37});
+  std::unique_ptr<Session> narrow =
+      openModel(GetParam(), {.context = 1200, .tokensPerStep = 37, .batchInvariant = true});
   ASSERT_TRUE(narrow);
   expectSameBits(whole, logitsOf(*narrow, tokens), "steps of 37");
 }
 
+/// Without that mode kernels are chosen by the size of a step: the logits stay close on both sides of a choice, and
+/// equal in bits where all steps are on one side.
+TEST_P(EqualityTest, OnBothSidesOfAChoice) {
+  std::unique_ptr<Session> invariant = openModel(GetParam(), {.context = 1200, .batchInvariant = true});
+  std::unique_ptr<Session> session = openModel(GetParam(), {.context = 1200});
+  ASSERT_TRUE(invariant && session);
+  std::vector<int32_t> tokens = randomTokens(1000, session->plan().validVocabulary, 3);
+  // The values of T from which another alternative runs.
+  std::vector<int64_t> from = {0};
+  for (const PlanEntry &entry : session->plan().entries)
+    forEachLaunch(entry.steps, [&](const PlacedLaunch &placed) {
+      if (placed.choice)
+        from.push_back(placed.choice->alternatives[placed.alternative].from);
+    });
+  const int64_t last = *std::ranges::max_element(from);
+  const Logits want = logitsOf(*invariant, tokens);
+  std::map<int64_t, Logits> bySide;
+  for (int64_t piece : {1, 2, 3, 17, 63, 64, 65, 125, 1000}) {
+    Logits got = logitsOf(*session, tokens, size_t(piece));
+    const std::string what = "pieces of " + std::to_string(piece);
+    int64_t side = 0;
+    for (int64_t first : from)
+      side = std::max(side, first <= piece ? first : 0);
+    // 1000 tokens are a multiple of these pieces, so that all steps are on their side.
+    if (side == last && 1000 % piece == 0)
+      expectSameBits(want, got, what);
+    Distance distance = compare(want, got, 0.1);
+    EXPECT_EQ(distance.flips, 0) << what;
+    EXPECT_LT(distance.logProbability, 0.05) << what;
+    double xy = 0, xx = 0;
+    for (size_t i = 0; i < want.values.size(); ++i)
+      if (std::isfinite(want.values[i])) {
+        xy += double(want.values[i]) * got.values[i];
+        xx += double(want.values[i]) * want.values[i] + double(got.values[i]) * got.values[i];
+      }
+    EXPECT_LT(1 - 2 * xy / xx, 1e-4) << what;
+    if (1000 % piece != 0)
+      continue;
+    auto [known, fresh] = bySide.try_emplace(side, std::move(got));
+    if (!fresh)
+      expectSameBits(known->second, got, what);
+  }
+}
+
 TEST_P(EqualityTest, WhateverIsBesideASequence) {
   constexpr int32_t most = 9;
-  std::unique_ptr<Session> session = openModel(GetParam(), {.sequences = most, .context = 200});
+  std::unique_ptr<Session> session =
+      openModel(GetParam(), {.sequences = most, .context = 200, .batchInvariant = true});
   ASSERT_TRUE(session);
   std::vector<std::vector<uint32_t>> prompts;
   std::vector<Logits> alone;
@@ -136,8 +185,10 @@ TEST_P(EqualityTest, GreedyTokensOfEveryRun) {
 }
 
 TEST_P(EqualityTest, WhateverUnusedMemoryHolds) {
-  std::unique_ptr<Session> clean = openModel(GetParam(), {.sequences = 3, .context = 300});
-  std::unique_ptr<Session> poisoned = openModel(GetParam(), {.sequences = 3, .context = 300, .poison = true});
+  std::unique_ptr<Session> clean =
+      openModel(GetParam(), {.sequences = 3, .context = 300, .batchInvariant = true});
+  std::unique_ptr<Session> poisoned =
+      openModel(GetParam(), {.sequences = 3, .context = 300, .batchInvariant = true, .poison = true});
   ASSERT_TRUE(clean && poisoned);
   // Pages change hands, so that sequences get them in another order than they come.
   std::vector<int32_t> other = randomTokens(130, clean->plan().validVocabulary, 11);
@@ -155,7 +206,7 @@ TEST_P(EqualityTest, WhateverUnusedMemoryHolds) {
 }
 
 TEST_P(EqualityTest, AfterAStepBack) {
-  std::unique_ptr<Session> session = openModel(GetParam(), {.context = 200});
+  std::unique_ptr<Session> session = openModel(GetParam(), {.context = 200, .batchInvariant = true});
   ASSERT_TRUE(session);
   std::vector<int32_t> tokens = randomTokens(150, session->plan().validVocabulary, 5);
   std::vector<uint32_t> ids = idsOf(tokens);

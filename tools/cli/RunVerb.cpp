@@ -334,6 +334,8 @@ VerbBody addRunFlags(CLI::App &app, EmulatedFactory emulated) {
                  "cpu, cuda:0, hip:0, emulated:TARGET; default: the best present");
   app.add_option("--threads", options->session.deviceOptions.threads, "Host threads; default: all allowed")
       ->check(CLI::Range(1u, 4096u));
+  app.add_flag("--batch-invariant", options->session.batchInvariant,
+               "The same kernels for every number of tokens: a batch does not change its members' bits");
   app.add_option("--max-context", options->session.context, "Positions of the KV cache")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 24));
   app.add_option("--weights-dir", options->session.weightsDirectory,

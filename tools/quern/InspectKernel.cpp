@@ -11,24 +11,24 @@ using namespace quern::runtime;
 
 namespace quern::tools {
 
-/// Calls |visit| for each launch of |kernel| with the number of its runs in one step.
-static void forEachLaunch(const std::vector<PlanStep> &steps, int64_t runs, size_t kernel,
-                          const std::function<void(const Launch &, int64_t)> &visit) {
-  for (const PlanStep &step : steps) {
-    if (step.launch) {
-      if (size_t(step.launch->kernel) == kernel)
-        visit(*step.launch, runs);
-    } else {
-      const Repeat &repeat = *step.repeat;
-      forEachLaunch(repeat.steps, runs * ((repeat.end - repeat.first) / repeat.stride), kernel, visit);
-    }
-  }
+/// Calls |visit| for each launch of |kernel|.
+static void forEachLaunchOf(size_t kernel, const PlanEntry &entry,
+                            const std::function<void(const PlacedLaunch &)> &visit) {
+  forEachLaunch(entry.steps, [&](const PlacedLaunch &placed) {
+    if (size_t(placed.launch.kernel) == kernel)
+      visit(placed);
+  });
+}
+
+/// The values for which a launch runs; empty where it always does.
+static std::string whenText(const PlacedLaunch &placed) {
+  return placed.choice ? placed.choice->rangeText(placed.alternative) : std::string();
 }
 
 int64_t launchesInStep(const Plan &plan, size_t kernel) {
   int64_t count = 0;
   if (const PlanEntry *step = plan.findEntry("step"))
-    forEachLaunch(step->steps, 1, kernel, [&](const Launch &, int64_t runs) { count += runs; });
+    forEachLaunchOf(kernel, *step, [&](const PlacedLaunch &placed) { count += placed.runs; });
   return count;
 }
 
@@ -90,9 +90,12 @@ void printKernel(const Artifact &artifact, const Found &found) {
     std::printf(" #%zu %s", i, kernel.arguments[i].c_str());
   std::printf("\n");
   for (const PlanEntry &entry : found.target->plan.entries)
-    forEachLaunch(entry.steps, 1, found.kernel, [&](const Launch &launch, int64_t runs) {
-      std::printf("  launch     %s: %s, %lld times, operators %s\n", entry.name.c_str(), launch.note.c_str(),
-                  static_cast<long long>(runs), originText(launch).c_str());
+    forEachLaunchOf(found.kernel, entry, [&](const PlacedLaunch &placed) {
+      const Launch &launch = placed.launch;
+      const std::string when = whenText(placed);
+      std::printf("  launch     %s: %s, %lld times%s, operators %s\n", entry.name.c_str(),
+                  launch.note.c_str(), static_cast<long long>(placed.runs),
+                  when.empty() ? "" : (" where " + when).c_str(), originText(launch).c_str());
       for (size_t i = 0; i < launch.arguments.size(); ++i)
         std::printf("             #%zu %s\n", i, argumentText(launch.arguments[i]).c_str());
     });
@@ -112,11 +115,13 @@ Json kernelJson(const Found &found) {
     arguments.push(kind);
   json.set("arguments", std::move(arguments));
   for (const PlanEntry &entry : found.target->plan.entries)
-    forEachLaunch(entry.steps, 1, found.kernel, [&](const Launch &launch, int64_t runs) {
+    forEachLaunchOf(found.kernel, entry, [&](const PlacedLaunch &placed) {
+      const Launch &launch = placed.launch;
       Json &one = launches.push(Json::object());
       one.set("entry", entry.name);
       one.set("note", launch.note);
-      one.set("times", runs);
+      one.set("times", placed.runs);
+      one.set("when", whenText(placed));
       Json origin = Json::array();
       for (int32_t number : launch.origin)
         origin.push(number);

@@ -92,6 +92,9 @@ VerbBody addVerifyVerb(CLI::App &app) {
   verb->add_option("--tokens", options->promptTokens, "Tokens of the first step")->check(CLI::Range(1, 512));
   verb->add_option("--steps", options->newTokens, "Steps of one token behind it")->check(CLI::Range(0, 512));
   verb->add_option("--seed", options->seed, "Seed of the token ids");
+  verb->add_flag(
+      "--batch-invariant", options->session.batchInvariant,
+      "The same kernels for every number of tokens; without it, those of few and of many are compared");
   verb->add_option("--sample-above", options->sampleAbove,
                    "Floating-point operations above which a product is compared on a sample of its rows")
       ->check(CLI::NonNegativeNumber);

@@ -8,6 +8,7 @@
 #include "runtime/Generate.h"
 #include "tests/runtime/CompiledModel.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
@@ -70,7 +71,7 @@ TEST_P(EqualityTest, OnBothSidesOfAChoice) {
       if (placed.choice)
         from.push_back(placed.choice->alternatives[placed.alternative].from);
     });
-  const int64_t last = *std::ranges::max_element(from);
+  const int64_t last = *std::max_element(from.begin(), from.end());
   const Logits want = logitsOf(*invariant, tokens);
   std::map<int64_t, Logits> bySide;
   for (int64_t piece : {1, 2, 3, 17, 63, 64, 65, 125, 1000}) {

@@ -36,11 +36,12 @@ struct Linear {
         xs(p.integer("XS")), ys(p.integer("YS")), kBlocks((k + 127) / 128), nBlocks((n + 127) / 128),
         x(p.element("X")), w(p.element("W")), b(p.element("B")), y(p.element("Y")), bias(p.flag("BIAS")),
         scales(p.flag("SCALES")), quantised(p.flag("QUANTIZED")), chosen(p.flag("EXPERTS")),
-        grouped(p.flag("GROUPED")) {}
+        // With both flags a block has one row of an expert: the rows of EXPERTS.
+        grouped(p.flag("GROUPED") && !p.flag("EXPERTS")) {}
 
   Status check() const {
     if (n < 1 || k < 1 || xs < k || ys < n || !elementBytes(x) || !elementBytes(w) || !elementBytes(y) ||
-        !elementBytes(b) || (chosen && grouped))
+        !elementBytes(b))
       return Status::error(Exit::BadInput, "E-TUNE-SHAPES",
                            "the parameters of a linear contradict each other");
     return Status::success();

@@ -21,6 +21,11 @@ public:
     for (const PlanStep &step : steps) {
       if (step.launch)
         QUERN_RETURN_IF_ERROR(collect(*step.launch, tokens));
+      else if (step.choice)
+        // Chosen by T in every plan; of another symbol, that has one value here.
+        for (const Launch &launch :
+             step.choice->alternatives[step.choice->at(step.choice->by == Symbol::T ? tokens : 1)].launches)
+          QUERN_RETURN_IF_ERROR(collect(launch, tokens));
       else
         QUERN_RETURN_IF_ERROR(collect(step.repeat->steps, tokens));
     }

@@ -149,9 +149,10 @@ tile::Schedule defaultSchedule(const std::string &kernel,
   if (const tile::MmaAtom *atom = product && (!oneRow || p.flag("GROUPED")) ? warpAtom(p) : nullptr) {
     schedule.mma = atom->name;
     schedule.warpGrid = {1, schedule.warps, 1};
-    // The fragments of a longer step do not fit the registers; a step with block scales stays inside of a
-    // block.
-    schedule.tile = {oneRow ? atom->m : std::max(32, atom->m), schedule.warps * 16, std::max(64, atom->k)};
+    // The fragments of a longer step do not fit the registers (rows in three parts have three times as many);
+    // a step with block scales stays inside of a block.
+    schedule.tile = {oneRow ? atom->m : std::max(32, atom->m), schedule.warps * 16,
+                     std::max(p.flag("SPLIT") ? 32 : 64, atom->k)};
     return schedule;
   }
   if (kernel == "linear") {

@@ -24,16 +24,22 @@
 #ifndef QUERN_RUNTIME_DEVICE_H
 #define QUERN_RUNTIME_DEVICE_H
 
+#include "runtime/DeviceConditions.h"
 #include "runtime/KernelCounters.h"
 #include "runtime/TensorMap.h"
 #include "support/Status.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
+
+namespace quern {
+class RangeMarks;
+}
 
 namespace quern::runtime {
 
@@ -100,6 +106,14 @@ public:
   virtual Expected<double> seconds() = 0;
 };
 
+/// Launches that were recorded once and can be queued again as one piece, which costs the host far less than
+/// queuing each of them.
+class Recording {
+public:
+  virtual ~Recording() = default;
+  virtual Status replay() = 0;
+};
+
 /// Counts kept by the device since it was opened; `quern run --stats` prints them.
 struct DeviceCounters {
   uint64_t launches = 0, bytesAllocated = 0, peakBytesAllocated = 0;
@@ -142,6 +156,17 @@ public:
 
   /// Exit::Unsupported "E-DEVICE-NO-TIME" on a device whose time means nothing, as an emulated one.
   virtual Expected<std::unique_ptr<Timer>> timer();
+
+  /// Records what |work| queues, without running it. The buffers and kernels of its launches outlive the
+  /// recording; |work| neither waits nor allocates. The error of |work|; Exit::Unsupported
+  /// "E-DEVICE-NO-RECORDING" where the device cannot. After an error the queue is as it was before.
+  virtual Expected<std::unique_ptr<Recording>> record(const std::function<Status()> &work);
+
+  /// Clock, power and temperature now, as far as the driver gives them.
+  virtual DeviceConditions conditions();
+
+  /// Marks for the vendor's profiler; null where no such library can be opened. Lives as long as the device.
+  virtual RangeMarks *rangeMarks() { return nullptr; }
   virtual DeviceCounters counters() const = 0;
   /// What kernels did since the last call, by symbol and number of blocks; empty on a device that does not
   /// count (DeviceOptions::counters).

@@ -55,6 +55,9 @@ public:
   Status launch(Kernel &kernel, const LaunchShape &shape, std::span<const Argument> arguments) override;
   Status synchronize() override { return queue->synchronize(); }
   Expected<std::unique_ptr<Timer>> timer() override { return DriverQueue::timer(queue); }
+  Expected<std::unique_ptr<Recording>> record(const std::function<Status()> &work) override {
+    return DriverQueue::record(queue, work);
+  }
   DeviceCounters counters() const override;
 
 private:

@@ -129,4 +129,40 @@ Expected<std::unique_ptr<Timer>> DriverQueue::timer(std::shared_ptr<DriverQueue>
   return std::move(timer);
 }
 
+class DriverRecording final : public Recording {
+public:
+  DriverRecording(std::shared_ptr<DriverQueue> queue, DriverQueue::Graph graph)
+      : queue(std::move(queue)), graph(graph) {}
+  ~DriverRecording() override {
+    // The device may still be at it.
+    if (queue->synchronize().ok())
+      queue->dropGraph(graph);
+  }
+
+  Status replay() override {
+    QUERN_RETURN_IF_ERROR(queue->enter());
+    return queue->queueGraph(graph);
+  }
+
+private:
+  std::shared_ptr<DriverQueue> queue;
+  DriverQueue::Graph graph;
+};
+
+Expected<std::unique_ptr<Recording>> DriverQueue::record(std::shared_ptr<DriverQueue> queue,
+                                                         const std::function<Status()> &work) {
+  QUERN_RETURN_IF_ERROR(queue->enter());
+  QUERN_RETURN_IF_ERROR(queue->beginRecording());
+  Status done = work();
+  Expected<Graph> graph = queue->endRecording();
+  if (!done.ok()) {
+    if (graph.ok())
+      queue->dropGraph(*graph);
+    return done;
+  }
+  if (!graph.ok())
+    return graph.takeError();
+  return std::unique_ptr<Recording>(new DriverRecording(std::move(queue), *graph));
+}
+
 } // namespace quern::runtime

@@ -36,6 +36,10 @@ public:
   /// Two events in |queue|.
   static Expected<std::unique_ptr<Timer>> timer(std::shared_ptr<DriverQueue> queue);
 
+  /// What |work| queues, as one piece; see `Device::record`.
+  static Expected<std::unique_ptr<Recording>> record(std::shared_ptr<DriverQueue> queue,
+                                                     const std::function<Status()> &work);
+
   /// A buffer on |queue|, booked in |account|; both are given back with the buffer, after all that is queued
   /// has ended.
   static Expected<std::unique_ptr<Buffer>> allocate(std::shared_ptr<DriverQueue> queue,
@@ -60,10 +64,18 @@ protected:
   virtual Status recordEvent(Event event) = 0;
   virtual Expected<double> secondsBetween(Event begin, Event end) = 0;
 
+  /// Between the two, work is kept in place of being run. `endRecording` ends it in any case.
+  using Graph = void *;
+  virtual Status beginRecording() = 0;
+  virtual Expected<Graph> endRecording() = 0;
+  virtual void dropGraph(Graph graph) = 0;
+  virtual Status queueGraph(Graph graph) = 0;
+
   std::byte *stage = nullptr; ///< |stageBytes| of page-locked memory; the vendor's class gets and frees it
 
 private:
   friend class DriverBuffer;
+  friend class DriverRecording;
   friend class DriverTimer;
 
   std::mutex staging;   // guards the contents of |stage| and the number below

@@ -5,6 +5,7 @@
 #include "runtime/MemoryAccount.h"
 #include "runtime/cpu/Buffer.h"
 #include "runtime/cpu/Kernel.h"
+#include "runtime/cpu/Management.h"
 #include "support/Threads.h"
 #include "support/target/CpuFeatures.h"
 
@@ -174,6 +175,8 @@ public:
   Status synchronize() override { return Status::success(); }
 
   Expected<std::unique_ptr<Timer>> timer() override { return std::make_unique<HostTimer>(); }
+
+  DeviceConditions conditions() override { return readConditions(); }
 
   DeviceCounters counters() const override {
     return {launches, account->bytesAllocated(), account->peakBytesAllocated()};

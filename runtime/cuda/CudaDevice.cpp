@@ -4,6 +4,8 @@
 #include "runtime/DriverDevice.h"
 #include "runtime/cuda/Error.h"
 #include "runtime/cuda/Kernel.h"
+#include "runtime/cuda/Management.h"
+#include "runtime/cuda/Ranges.h"
 #include "runtime/cuda/Stream.h"
 
 #include <fstream>
@@ -53,16 +55,39 @@ Expected<int> countDevices(const Symbols &driver) {
 
 class CudaDevice final : public DriverDevice {
 public:
-  CudaDevice(DeviceInfo info, std::shared_ptr<Stream> stream, uint64_t limit)
-      : DriverDevice(std::move(info), stream, limit), stream(stream) {}
+  CudaDevice(DeviceInfo info, std::shared_ptr<Stream> stream, uint64_t limit, std::string pciBusId)
+      : DriverDevice(std::move(info), stream, limit), stream(stream), pciBusId(std::move(pciBusId)) {}
 
   Expected<std::unique_ptr<Module>> load(std::span<const std::byte> bytes) override {
     return CudaModule::create(stream, bytes);
   }
 
+  DeviceConditions conditions() override {
+    if (!management)
+      management = Management::open(pciBusId);
+    return management->read();
+  }
+
+  RangeMarks *rangeMarks() override {
+    if (!marks)
+      marks = openRangeMarks();
+    return marks.get();
+  }
+
 private:
   std::shared_ptr<Stream> stream;
+  std::string pciBusId; ///< empty where the driver does not tell
+  std::unique_ptr<Management> management;
+  std::unique_ptr<RangeMarks> marks;
 };
+
+std::string pciBusIdOf(const Symbols &driver, DeviceHandle device) {
+  char text[32] = {};
+  if (!driver.cuDeviceGetPCIBusId ||
+      driver.cuDeviceGetPCIBusId(text, sizeof(text) - 1, device) != success)
+    return {};
+  return text;
+}
 
 Expected<std::vector<DeviceInfo>> list() {
   QUERN_ASSIGN_OR_RETURN(std::shared_ptr<const Symbols> driver, Symbols::load());
@@ -89,7 +114,8 @@ Expected<std::unique_ptr<Device>> open(uint32_t index, const DeviceOptions &opti
                              "cannot find the device");
   QUERN_ASSIGN_OR_RETURN(DeviceInfo info, describe(*driver, static_cast<int>(index), device));
   QUERN_ASSIGN_OR_RETURN(std::shared_ptr<Stream> stream, Stream::create(driver, device));
-  return std::unique_ptr<Device>(new CudaDevice(std::move(info), std::move(stream), options.memoryLimit));
+  return std::unique_ptr<Device>(new CudaDevice(std::move(info), std::move(stream), options.memoryLimit,
+                                                pciBusIdOf(*driver, device)));
 }
 
 void diagnose(std::vector<Check> &checks) {

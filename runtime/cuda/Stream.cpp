@@ -107,4 +107,33 @@ Expected<double> Stream::secondsBetween(Event begin, Event end) {
   return double(milliseconds) * 1e-3;
 }
 
+Status Stream::beginRecording() {
+  if (!driver->cuStreamBeginCapture || !driver->cuStreamEndCapture || !driver->cuGraphInstantiateWithFlags ||
+      !driver->cuGraphLaunch || !driver->cuGraphExecDestroy || !driver->cuGraphDestroy)
+    return Status::error(Exit::Unsupported, "E-DEVICE-NO-RECORDING", "the driver cannot record launches")
+        .cause("it has no graphs of CUDA 11.4");
+  QUERN_CUDA_RETURN_IF_ERROR(*driver, cuStreamBeginCapture(stream, captureThreadLocal),
+                             "cannot record launches");
+  return Status::success();
+}
+
+Expected<DriverQueue::Graph> Stream::endRecording() {
+  GraphHandle graph = nullptr;
+  GraphExecHandle ready = nullptr;
+  QUERN_CUDA_RETURN_IF_ERROR(*driver, cuStreamEndCapture(stream, &graph), "cannot record launches");
+  Result result = driver->cuGraphInstantiateWithFlags(&ready, graph, 0);
+  driver->cuGraphDestroy(graph);
+  if (result != success)
+    return callFailed(*driver, result, "cuGraphInstantiateWithFlags", "cannot make a graph of launches");
+  return Graph(ready);
+}
+
+void Stream::dropGraph(Graph graph) { driver->cuGraphExecDestroy(static_cast<GraphExecHandle>(graph)); }
+
+Status Stream::queueGraph(Graph graph) {
+  QUERN_CUDA_RETURN_IF_ERROR(*driver, cuGraphLaunch(static_cast<GraphExecHandle>(graph), stream),
+                             "cannot launch a graph");
+  return Status::success();
+}
+
 } // namespace quern::runtime::cuda

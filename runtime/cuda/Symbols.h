@@ -25,6 +25,8 @@ using StreamHandle = struct Stream_ *;     // CUstream
 using EventHandle = struct Event_ *;       // CUevent
 using ModuleHandle = struct Module_ *;     // CUmodule
 using FunctionHandle = struct Function_ *; // CUfunction
+using GraphHandle = struct Graph_ *;         // CUgraph
+using GraphExecHandle = struct GraphExec_ *; // CUgraphExec
 
 /// CUresult: those that are told apart.
 enum : Result {
@@ -59,6 +61,9 @@ enum : int {
 
 /// CUfunction_attribute.
 enum : int { functionMaxThreads = 0, functionSharedBytes = 1, functionMaxDynamicSharedBytes = 8 };
+
+/// CUstreamCaptureMode: calls of this thread that are not safe beside a capture are refused.
+enum : int { captureThreadLocal = 1 };
 
 /// CUjit_option.
 enum : int { jitErrorLogBuffer = 5, jitErrorLogBufferBytes = 6 };

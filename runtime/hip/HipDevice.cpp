@@ -5,6 +5,8 @@
 #include "runtime/hip/Agents.h"
 #include "runtime/hip/Error.h"
 #include "runtime/hip/Kernel.h"
+#include "runtime/hip/Management.h"
+#include "runtime/hip/Ranges.h"
 #include "runtime/hip/Stream.h"
 
 #include <fstream>
@@ -60,15 +62,30 @@ Expected<int> countDevices(const Symbols &driver) {
 
 class HipDevice final : public DriverDevice {
 public:
-  HipDevice(DeviceInfo info, std::shared_ptr<Stream> stream, uint64_t limit)
-      : DriverDevice(std::move(info), stream, limit), stream(stream) {}
+  HipDevice(DeviceInfo info, std::shared_ptr<Stream> stream, uint64_t limit, std::string pciBusId)
+      : DriverDevice(std::move(info), stream, limit), stream(stream), pciBusId(std::move(pciBusId)) {}
 
   Expected<std::unique_ptr<Module>> load(std::span<const std::byte> bytes) override {
     return HipModule::create(stream, info().architecture, bytes);
   }
 
+  DeviceConditions conditions() override {
+    if (!management)
+      management = Management::open(pciBusId);
+    return management->read();
+  }
+
+  RangeMarks *rangeMarks() override {
+    if (!marks)
+      marks = openRangeMarks();
+    return marks.get();
+  }
+
 private:
   std::shared_ptr<Stream> stream;
+  std::string pciBusId;
+  std::unique_ptr<Management> management;
+  std::unique_ptr<RangeMarks> marks;
 };
 
 Expected<std::vector<DeviceInfo>> list() {
@@ -92,7 +109,12 @@ Expected<std::unique_ptr<Device>> open(uint32_t index, const DeviceOptions &opti
         .remedy("see `quern devices`, and check HIP_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES");
   QUERN_ASSIGN_OR_RETURN(DeviceInfo info, describe(*driver, listAgents(*driver), static_cast<int>(index)));
   QUERN_ASSIGN_OR_RETURN(std::shared_ptr<Stream> stream, Stream::create(driver, static_cast<int>(index)));
-  return std::unique_ptr<Device>(new HipDevice(std::move(info), std::move(stream), options.memoryLimit));
+  char address[64] = {};
+  QUERN_HIP_RETURN_IF_ERROR(*driver,
+                            hipDeviceGetPCIBusId(address, sizeof(address) - 1, static_cast<int>(index)),
+                            "cannot read the place of the device");
+  return std::unique_ptr<Device>(
+      new HipDevice(std::move(info), std::move(stream), options.memoryLimit, address));
 }
 
 void diagnose(std::vector<Check> &checks) {

@@ -102,4 +102,33 @@ Expected<double> Stream::secondsBetween(Event begin, Event end) {
   return double(milliseconds) * 1e-3;
 }
 
+Status Stream::beginRecording() {
+  if (!driver->hipStreamBeginCapture || !driver->hipStreamEndCapture || !driver->hipGraphInstantiate ||
+      !driver->hipGraphLaunch || !driver->hipGraphExecDestroy || !driver->hipGraphDestroy)
+    return Status::error(Exit::Unsupported, "E-DEVICE-NO-RECORDING", "the driver cannot record launches")
+        .cause(driver->libraryName + " has no graphs");
+  QUERN_HIP_RETURN_IF_ERROR(*driver, hipStreamBeginCapture(stream, captureThreadLocal),
+                            "cannot record launches");
+  return Status::success();
+}
+
+Expected<DriverQueue::Graph> Stream::endRecording() {
+  GraphHandle graph = nullptr;
+  GraphExecHandle ready = nullptr;
+  QUERN_HIP_RETURN_IF_ERROR(*driver, hipStreamEndCapture(stream, &graph), "cannot record launches");
+  Result result = driver->hipGraphInstantiate(&ready, graph, nullptr, nullptr, 0);
+  driver->hipGraphDestroy(graph);
+  if (result != success)
+    return callFailed(*driver, result, "hipGraphInstantiate", "cannot make a graph of launches");
+  return Graph(ready);
+}
+
+void Stream::dropGraph(Graph graph) { driver->hipGraphExecDestroy(static_cast<GraphExecHandle>(graph)); }
+
+Status Stream::queueGraph(Graph graph) {
+  QUERN_HIP_RETURN_IF_ERROR(*driver, hipGraphLaunch(static_cast<GraphExecHandle>(graph), stream),
+                            "cannot launch a graph");
+  return Status::success();
+}
+
 } // namespace quern::runtime::hip

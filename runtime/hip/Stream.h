@@ -31,6 +31,10 @@ protected:
   void dropEvent(Event event) override;
   Status recordEvent(Event event) override;
   Expected<double> secondsBetween(Event begin, Event end) override;
+  Status beginRecording() override;
+  Expected<Graph> endRecording() override;
+  void dropGraph(Graph graph) override;
+  Status queueGraph(Graph graph) override;
 
 private:
   explicit Stream(std::shared_ptr<const Symbols> driver) : driver(std::move(driver)) {}

@@ -70,6 +70,8 @@ Expected<std::shared_ptr<const Symbols>> Symbols::load() {
   if (!symbols->name)                                                                                        \
     return tooOld(libraryText, exported);
 #define QUERN_REQUIRED(name, exported, ...) QUERN_BIND(name, library, symbols->libraryName, #exported)
+#define QUERN_OPTIONAL(name, exported, ...)                                                                  \
+  symbols->name = reinterpret_cast<decltype(symbols->name)>(dlsym(library, #exported));
 #define QUERN_REQUIRED_HSA(name, exported, ...) QUERN_BIND(name, hsa, hsaName, #exported)
 #include "runtime/hip/Symbols.def"
   QUERN_BIND(hipGetErrorName, library, symbols->libraryName, "hipGetErrorName")

@@ -23,6 +23,8 @@ using StreamHandle = struct Stream_ *;     // hipStream_t
 using EventHandle = struct Event_ *;       // hipEvent_t
 using ModuleHandle = struct Module_ *;     // hipModule_t
 using FunctionHandle = struct Function_ *; // hipFunction_t
+using GraphHandle = struct Graph_ *;         // hipGraph_t
+using GraphExecHandle = struct GraphExec_ *; // hipGraphExec_t
 
 /// hipError_t: those that are told apart.
 enum : Result {
@@ -50,8 +52,12 @@ enum : int {
   agentDomain = 0xA00F, ///< HSA_AMD_AGENT_INFO_DOMAIN, uint32_t
 };
 
+/// hipStreamCaptureMode: calls of this thread that are not safe beside a capture are refused.
+enum : int { captureThreadLocal = 1 };
+
 struct Symbols {
 #define QUERN_REQUIRED(name, exported, ...) Result (*name)(__VA_ARGS__) = nullptr;
+#define QUERN_OPTIONAL(name, exported, ...) Result (*name)(__VA_ARGS__) = nullptr;
 #define QUERN_REQUIRED_HSA(name, exported, ...) HsaResult (*name)(__VA_ARGS__) = nullptr;
 #include "runtime/hip/Symbols.def"
   // These return a text that is never released.

@@ -18,16 +18,27 @@ constexpr uint32_t mostRunsPerSample = 10000;
 constexpr uint64_t unknownCacheBytes = uint64_t(64) << 20;
 constexpr double limitTolerance = 1.05;
 
-/// The run that a measurement is about, with what was gathered.
-struct Series {
-  const std::function<Status()> &run;
-  std::vector<double> samples = {};
-  uint32_t runs = 1;
-};
+/// Runs that end sooner than the host can queue the next one.
+constexpr double shortRun = 50e-6;
+constexpr uint32_t mostRunsPerGraph = 100;
 
 } // namespace
 
+/// The run that a measurement is about, with what was gathered.
+struct Stopwatch::Series {
+  const std::function<Status()> &run;
+  std::unique_ptr<Recording> recording = {}; ///< of |recorded| runs; null for a loop
+  uint32_t recorded = 1;
+  uint32_t runs = 1; ///< of a sample
+  std::vector<double> samples = {};
+};
+
 const char *cacheStateName(CacheState state) { return state == CacheState::Warm ? "warm" : "cold"; }
+const char *replayName(Replay replay) { return replay == Replay::Loop ? "loop" : "graph"; }
+
+uint64_t flushBytesOf(const DeviceLimits &limits) {
+  return 2 * (limits.cacheBytes ? limits.cacheBytes : unknownCacheBytes);
+}
 
 Expected<Stopwatch> Stopwatch::create(Device &device) {
   QUERN_ASSIGN_OR_RETURN(std::unique_ptr<Timer> timer, device.timer());
@@ -39,32 +50,48 @@ Expected<Stopwatch> Stopwatch::create(Device &device) {
 Status Stopwatch::prepare(const MeasureOptions &options) {
   if (options.cache == CacheState::Warm || flush)
     return Status::success();
-  uint64_t bytes = 2 * (limits.cacheBytes ? limits.cacheBytes : unknownCacheBytes);
-  QUERN_ASSIGN_OR_RETURN(flush, device->allocate(bytes));
+  QUERN_ASSIGN_OR_RETURN(flush, device->allocate(flushBytesOf(limits)));
   return Status::success();
 }
 
-Expected<double> Stopwatch::sample(const std::function<Status()> &run, uint32_t runs, CacheState cache) {
+Expected<double> Stopwatch::sample(const Series &series, CacheState cache) {
   if (cache == CacheState::Cold)
     QUERN_RETURN_IF_ERROR(device->fill(*flush, 0, flush->size(), ++flushValue));
   QUERN_RETURN_IF_ERROR(timer->start());
-  for (uint32_t i = 0; i < runs; ++i)
-    QUERN_RETURN_IF_ERROR(run());
+  for (uint32_t i = 0; i < series.runs; i += series.recorded)
+    QUERN_RETURN_IF_ERROR(series.recording ? series.recording->replay() : series.run());
   QUERN_RETURN_IF_ERROR(timer->stop());
   QUERN_ASSIGN_OR_RETURN(double seconds, timer->seconds());
-  if (!(seconds > 0))
+  if (!(seconds > 0) || !std::isfinite(seconds))
     return Status::error(Exit::Unexpected, "E-MEASURE-NO-TIME",
                          "the clock of `" + device->info().name + "` did not move during a run");
-  return seconds / runs;
+  return seconds / series.runs;
 }
 
-Status Stopwatch::warmUp(const std::function<Status()> &run, double seconds, double &oneRun) {
-  double spent = 0;
+Status Stopwatch::warmUp(Series &series, double seconds, const MeasureOptions &options) {
+  double spent = 0, oneRun = 0;
   do {
-    QUERN_ASSIGN_OR_RETURN(oneRun, sample(run, 1, CacheState::Warm));
+    QUERN_ASSIGN_OR_RETURN(oneRun, sample(series, CacheState::Warm));
     spent += oneRun;
   } while (spent < seconds && !interrupted());
-  return Status::success();
+  if (options.cache == CacheState::Cold)
+    return Status::success();
+  series.runs = std::clamp<uint32_t>(uint32_t(std::ceil(shortestSample / oneRun)), 1, mostRunsPerSample);
+  if (options.replay == Replay::Loop || oneRun >= shortRun)
+    return Status::success();
+  const uint32_t recorded = std::min(series.runs, mostRunsPerGraph);
+  Expected<std::unique_ptr<Recording>> recording = device->record([&]() -> Status {
+    for (uint32_t i = 0; i < recorded; ++i)
+      QUERN_RETURN_IF_ERROR(series.run());
+    return Status::success();
+  });
+  // A device or a run that cannot be recorded is measured in a loop, which tells what is wrong with it.
+  if (!recording.ok())
+    return Status::success();
+  series.recording = std::move(*recording);
+  series.recorded = recorded;
+  series.runs = (series.runs + recorded - 1) / recorded * recorded;
+  return sample(series, CacheState::Warm).takeError(); // the first replay uploads the graph
 }
 
 Status Stopwatch::check(const Measurement &m) const {
@@ -84,14 +111,13 @@ Status Stopwatch::check(const Measurement &m) const {
   return Status::success();
 }
 
-/// Takes samples of all |series| in turns by |take| until every median is known well enough.
-template <typename Take>
-static Status gather(std::span<Series> series, const MeasureOptions &options, const Take &take) {
+/// Takes samples of all |series| in turns until every median is known well enough.
+Status Stopwatch::gather(std::span<Series> series, const MeasureOptions &options) {
   double spent = 0;
   while (true) {
     for (Series &one : series) {
       QUERN_RETURN_IF_ERROR(checkInterrupt());
-      QUERN_ASSIGN_OR_RETURN(double seconds, take(one));
+      QUERN_ASSIGN_OR_RETURN(double seconds, sample(one, options.cache));
       one.samples.push_back(seconds);
       spent += seconds * one.runs;
     }
@@ -108,34 +134,30 @@ static Status gather(std::span<Series> series, const MeasureOptions &options, co
   }
 }
 
-static uint32_t runsFor(double oneRun, CacheState cache) {
-  if (cache == CacheState::Cold)
-    return 1;
-  return std::clamp<uint32_t>(uint32_t(std::ceil(shortestSample / oneRun)), 1, mostRunsPerSample);
-}
-
-static Measurement finish(Series &&series, const Work &work, CacheState cache) {
+Expected<Measurement> Stopwatch::finish(Series &series, const Work &work, const MeasureOptions &options,
+                                        const DeviceConditions &before) {
   Measurement m;
   m.seconds = estimate(series.samples);
   m.samples = std::move(series.samples);
   m.runsPerSample = series.runs;
-  m.cache = cache;
+  m.cache = options.cache;
+  m.replay = series.recording ? Replay::Graph : Replay::Loop;
+  m.flushBytes = options.cache == CacheState::Cold && flush ? flush->size() : 0;
   m.work = work;
-  return m;
+  m.before = before;
+  m.after = device->conditions();
+  QUERN_RETURN_IF_ERROR(check(m));
+  return std::move(m);
 }
 
 Expected<Measurement> Stopwatch::measure(const std::function<Status()> &run, const Work &work,
                                          const MeasureOptions &options) {
   QUERN_RETURN_IF_ERROR(prepare(options));
-  double oneRun = 0;
-  QUERN_RETURN_IF_ERROR(warmUp(run, options.warmUpSeconds, oneRun));
   Series series{run};
-  series.runs = runsFor(oneRun, options.cache);
-  QUERN_RETURN_IF_ERROR(gather(std::span(&series, 1), options,
-                               [&](const Series &one) { return sample(one.run, one.runs, options.cache); }));
-  Measurement m = finish(std::move(series), work, options.cache);
-  QUERN_RETURN_IF_ERROR(check(m));
-  return std::move(m);
+  QUERN_RETURN_IF_ERROR(warmUp(series, options.warmUpSeconds, options));
+  const DeviceConditions before = device->conditions();
+  QUERN_RETURN_IF_ERROR(gather(std::span(&series, 1), options));
+  return finish(series, work, options, before);
 }
 
 Expected<std::pair<Measurement, Measurement>> Stopwatch::measurePair(const std::function<Status()> &a,
@@ -144,18 +166,13 @@ Expected<std::pair<Measurement, Measurement>> Stopwatch::measurePair(const std::
                                                                      const MeasureOptions &options) {
   QUERN_RETURN_IF_ERROR(prepare(options));
   Series series[2] = {{a}, {b}};
-  for (Series &one : series) {
-    double oneRun = 0;
-    QUERN_RETURN_IF_ERROR(warmUp(one.run, options.warmUpSeconds / 2, oneRun));
-    one.runs = runsFor(oneRun, options.cache);
-  }
-  QUERN_RETURN_IF_ERROR(
-      gather(series, options, [&](const Series &one) { return sample(one.run, one.runs, options.cache); }));
-  std::pair<Measurement, Measurement> both{finish(std::move(series[0]), work, options.cache),
-                                           finish(std::move(series[1]), work, options.cache)};
-  QUERN_RETURN_IF_ERROR(check(both.first));
-  QUERN_RETURN_IF_ERROR(check(both.second));
-  return std::move(both);
+  for (Series &one : series)
+    QUERN_RETURN_IF_ERROR(warmUp(one, options.warmUpSeconds / 2, options));
+  const DeviceConditions before = device->conditions();
+  QUERN_RETURN_IF_ERROR(gather(series, options));
+  QUERN_ASSIGN_OR_RETURN(Measurement first, finish(series[0], work, options, before));
+  QUERN_ASSIGN_OR_RETURN(Measurement second, finish(series[1], work, options, before));
+  return std::pair(std::move(first), std::move(second));
 }
 
 } // namespace quern::runtime

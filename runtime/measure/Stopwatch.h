@@ -29,8 +29,20 @@ enum class CacheState : uint8_t {
 };
 const char *cacheStateName(CacheState state);
 
+/// Bytes that are written to empty the caches: twice what they hold.
+uint64_t flushBytesOf(const DeviceLimits &limits);
+
+/// How the runs of one sample are queued; part of every result.
+enum class Replay : uint8_t {
+  Loop,  ///< one after the other by the host
+  Graph, ///< recorded once, queued again as one piece: for kernels that end sooner than the host can queue
+};
+const char *replayName(Replay replay);
+
 struct MeasureOptions {
   CacheState cache = CacheState::Cold;
+  /// Runs of a warm sample that are shorter than |shortRun| are replayed where the device can record them.
+  Replay replay = Replay::Graph;
   double warmUpSeconds = 0.02; ///< at least one run
   size_t minimumSamples = 11, maximumSamples = 401;
   double maximumSeconds = 1.0; ///< of samples, where the minimum has been reached
@@ -48,7 +60,10 @@ struct Measurement {
   std::vector<double> samples;
   uint32_t runsPerSample = 1; ///< a sample is the mean of as many runs: more than one only where Warm
   CacheState cache = CacheState::Cold;
+  Replay replay = Replay::Loop;
+  uint64_t flushBytes = 0; ///< written before each sample; 0 where Warm
   Work work;
+  DeviceConditions before, after; ///< of the device, around the samples
 
   double operationsPerSecond() const { return work.operations / seconds.median; }
   double bytesPerSecond() const { return work.bytes / seconds.median; }
@@ -77,8 +92,12 @@ public:
 private:
   Stopwatch(Device &device, std::unique_ptr<Timer> timer) : device(&device), timer(std::move(timer)) {}
   Status prepare(const MeasureOptions &options);
-  Status warmUp(const std::function<Status()> &run, double seconds, double &oneRun);
-  Expected<double> sample(const std::function<Status()> &run, uint32_t runs, CacheState cache);
+  struct Series;
+  Status warmUp(Series &series, double seconds, const MeasureOptions &options);
+  Expected<double> sample(const Series &series, CacheState cache);
+  Status gather(std::span<Series> series, const MeasureOptions &options);
+  Expected<Measurement> finish(Series &series, const Work &work, const MeasureOptions &options,
+                               const DeviceConditions &before);
   Status check(const Measurement &measurement) const;
 
   Device *device;

@@ -31,7 +31,8 @@ public:
   }
   double clock = 0, begin = 0, end = 0;
   uint64_t flushedBytes = 0, fills = 0;
-  bool hasClock = true;
+  bool hasClock = true, records = false;
+  DeviceConditions now;
   std::string log;
 
   std::function<Status()> work(char name, double seconds) {
@@ -62,6 +63,21 @@ public:
   }
   Status synchronize() override { return Status::success(); }
   DeviceCounters counters() const override { return {}; }
+  DeviceConditions conditions() override { return now; }
+  /// Each replay of what was recorded is written down as "g" and moves the clock as its runs did.
+  Expected<std::unique_ptr<Recording>> record(const std::function<Status()> &work) override {
+    if (!records)
+      return Device::record(work);
+    const double start = clock;
+    const std::string before = log;
+    Status done = work();
+    const double seconds = clock - start;
+    clock = start;
+    log = before;
+    if (!done.ok())
+      return done;
+    return std::make_unique<ScriptRecording>(*this, seconds);
+  }
   Expected<std::unique_ptr<Timer>> timer() override {
     if (!hasClock)
       return Device::timer();
@@ -84,6 +100,19 @@ private:
 
   private:
     ScriptDevice &device;
+  };
+  class ScriptRecording final : public Recording {
+  public:
+    ScriptRecording(ScriptDevice &device, double seconds) : device(device), seconds(seconds) {}
+    Status replay() override {
+      device.log += 'g';
+      device.clock += seconds;
+      return Status::success();
+    }
+
+  private:
+    ScriptDevice &device;
+    double seconds;
   };
   DeviceInfo deviceInfo;
 };
@@ -119,6 +148,84 @@ TEST(Stopwatch, WarmPutsShortRunsTogether) {
   EXPECT_EQ(device.fills, 0u);
   EXPECT_GE(m->runsPerSample, 100u);
   EXPECT_NEAR(m->seconds.median, 1e-6, 1e-11); // of one run
+}
+
+TEST(Stopwatch, ShortRunsAreReplayedWhereTheDeviceRecords) {
+  ScriptDevice device;
+  device.records = true;
+  Stopwatch stopwatch = stopwatchOf(device);
+  const MeasureOptions warm = {.cache = CacheState::Warm, .warmUpSeconds = 0};
+  Expected<Measurement> m = stopwatch.measure(device.work('r', 0.4e-6), {}, warm);
+  ASSERT_TRUE(m.ok());
+  EXPECT_EQ(m->replay, Replay::Graph);
+  EXPECT_EQ(m->runsPerSample, 300u); // whole graphs of 100, at least 100 us
+  EXPECT_NEAR(m->seconds.median, 0.4e-6, 1e-12);
+  EXPECT_EQ(device.log.substr(0, 7), "rgggggg"); // the first three upload the graph and are not counted
+  EXPECT_EQ(device.log.size(), 1 + 3 * (m->samples.size() + 1));
+
+  device.log.clear(); // long runs, cold ones, and where a loop is asked for
+  m = stopwatch.measure(device.work('r', 60e-6), {}, warm);
+  EXPECT_EQ(m->replay, Replay::Loop);
+  m = stopwatch.measure(device.work('r', 1e-6), {}, {.warmUpSeconds = 0});
+  EXPECT_EQ(m->replay, Replay::Loop);
+  m = stopwatch.measure(device.work('r', 1e-6), {},
+                        {.cache = CacheState::Warm, .replay = Replay::Loop, .warmUpSeconds = 0});
+  EXPECT_EQ(m->replay, Replay::Loop);
+  EXPECT_EQ(device.log.find('g'), std::string::npos);
+}
+
+TEST(Stopwatch, ConditionsStandBesideEveryResult) {
+  ScriptDevice device;
+  device.now = {.clockMhz = 1700, .source = "script"};
+  Stopwatch stopwatch = stopwatchOf(device);
+  Expected<Measurement> m = stopwatch.measure(
+      [&] {
+        device.clock += 1e-3;
+        device.now.clockMhz = 1500; // it throttles
+        return Status::success();
+      },
+      {}, {.warmUpSeconds = 0, .minimumSamples = 11});
+  ASSERT_TRUE(m.ok());
+  EXPECT_EQ(m->before.clockMhz, 1500); // behind the warm-up
+  device.now.clockMhz = 1700;
+  int runs = 0;
+  m = stopwatch.measure(
+      [&] {
+        device.clock += 1e-3;
+        if (++runs == 5)
+          device.now.clockMhz = 1500;
+        return Status::success();
+      },
+      {}, {.warmUpSeconds = 0});
+  EXPECT_EQ(m->before.clockMhz, 1700);
+  EXPECT_EQ(m->after.clockMhz, 1500);
+  EXPECT_EQ(m->flushBytes, uint64_t(128) << 20); // of a device whose caches are not known
+}
+
+TEST(Stopwatch, AClockThatJumpsMovesNoMedian) {
+  ScriptDevice device;
+  int runs = 0;
+  Expected<Measurement> m = stopwatchOf(device).measure(
+      [&] {
+        device.clock += ++runs == 7 ? 3600 : 1e-3; // an hour, once
+        return Status::success();
+      },
+      {}, {.warmUpSeconds = 0, .minimumSamples = 11});
+  ASSERT_TRUE(m.ok());
+  EXPECT_NEAR(m->seconds.median, 1e-3, 1e-9);
+  EXPECT_NEAR(m->seconds.high, 1e-3, 1e-9);
+  EXPECT_NEAR(m->seconds.maximum, 3600, 1);
+  EXPECT_EQ(m->samples.size(), 11u); // and the time is used up
+
+  runs = 0; // backwards
+  m = stopwatchOf(device).measure(
+      [&] {
+        device.clock += ++runs == 7 ? -5 : 1e-3;
+        return Status::success();
+      },
+      {}, {.warmUpSeconds = 0});
+  ASSERT_FALSE(m.ok());
+  EXPECT_EQ(m.error().id(), "E-MEASURE-NO-TIME");
 }
 
 TEST(Stopwatch, StopsWhenTheMedianIsKnown) {

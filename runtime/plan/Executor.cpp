@@ -291,7 +291,8 @@ Status Executor::observed(const Step &step, const LaunchShape &shape, std::span<
                           bool done) {
   if (!observer)
     return Status::success();
-  QUERN_RETURN_IF_ERROR(device.synchronize());
+  if (observerWaits)
+    QUERN_RETURN_IF_ERROR(device.synchronize());
   return observer({*step.launch, step.layer, arguments, done, *step.kernel, shape});
 }
 

@@ -39,7 +39,7 @@ struct StepInputs {
   int64_t hiddenRow = 0;
 };
 
-/// A launch as an observer sees it, with all that was queued before it done.
+/// A launch as an observer sees it.
 struct ObservedLaunch {
   const Launch &launch;
   int64_t layer; ///< of the repeat around it; 0 outside
@@ -62,8 +62,12 @@ public:
   /// Runs |entryName| ("step" or "mtp") and waits. |logits| receives [R, vocabulary].
   Status run(std::string_view entryName, const StepInputs &given, std::span<float> logits);
 
-  /// Calls |observer| around every launch from now on, which makes steps slow; an empty one ends it.
-  void observe(LaunchObserver observer) { this->observer = std::move(observer); }
+  /// Calls |observer| around every launch from now on; an empty one ends it. With |wait| all that was queued
+  /// before is done at each call, which makes steps slow; without, it is not.
+  void observe(LaunchObserver observer, bool wait = true) {
+    this->observer = std::move(observer);
+    observerWaits = wait;
+  }
   /// Bytes at a device address that a launch's argument points to (or lies behind). Exit::Unexpected
   /// "E-BUFFER-RANGE" where they are not inside one buffer of the session.
   Status read(uint64_t address, std::span<std::byte> bytes);
@@ -120,6 +124,7 @@ private:
   const ExecutorLimits limits;
   const PreparedWeights *weights = nullptr;
   LaunchObserver observer;
+  bool observerWaits = true;
   SymbolValues symbols; ///< the largest; B, P, M and C have no other value
   std::map<std::string, std::unique_ptr<Module>> modules;
   std::vector<Kernel *> kernels; ///< of the plan

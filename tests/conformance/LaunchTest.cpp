@@ -102,6 +102,45 @@ TEST_F(Launch, TimerCoversWhatIsBetweenItsMarks) {
   }
 }
 
+TEST_F(Launch, RecordedLaunchesRunWhenTheyAreReplayed) {
+  const uint32_t n = 130;
+  std::vector<uint32_t> data = randomWords(n, 11);
+  std::unique_ptr<Buffer> buffer = upload(data);
+  Kernel &iterate = kernel("iterate_step");
+  auto steps = [&]() -> Status {
+    for (uint32_t step : {5, 7, 11}) // the order shows in the result
+      QUERN_RETURN_IF_ERROR(
+          device->launch(iterate, shape(3), std::vector{pointer(*buffer), i32(n), i32(step)}));
+    return Status::success();
+  };
+  Expected<std::unique_ptr<Recording>> recording = device->record(steps);
+  if (!recording.ok()) {
+    EXPECT_ERROR(recording.error(), Exit::Unsupported, "E-DEVICE-NO-RECORDING");
+    EXPECT_EQ(download(*buffer), data) << "nothing ran";
+    return;
+  }
+  EXPECT_EQ(download(*buffer), data) << "recording does not run";
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_OK((*recording)->replay());
+    for (uint32_t step : {5, 7, 11})
+      for (uint32_t &value : data)
+        value = value * 3 + step;
+  }
+  EXPECT_EQ(download(*buffer), data);
+  // An error of the work ends the recording, and the queue goes on.
+  Status refused =
+      device->record([] { return Status::error(Exit::Usage, "E-USAGE", "it does not want to"); }).takeError();
+  EXPECT_ERROR(refused, Exit::Usage, "E-USAGE");
+  addAndCompare(100, 3);
+}
+
+TEST_F(Launch, ConditionsAreGivenOrTheirAbsenceIs) {
+  DeviceConditions now = device->conditions();
+  EXPECT_NE(now.source.empty(), now.absence.empty());
+  if (now.clockMhz)
+    EXPECT_GT(*now.clockMhz, 1);
+}
+
 TEST_F(Launch, LimitOfOpenFilesIsSaid) {
   const std::vector<std::byte> bytes = code();
   rlimit before;

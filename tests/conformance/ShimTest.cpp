@@ -6,8 +6,10 @@
 #include "tests/conformance/ConformanceTest.h"
 
 #include "runtime/Doctor.h"
+#include "support/Trace.h"
 
 #include <cstdlib>
+#include <dlfcn.h>
 #include <thread>
 
 namespace quern::conformance {
@@ -178,6 +180,53 @@ TEST_F(Shim, EveryThreadMayCall) {
     EXPECT_EQ(bytes, std::vector<std::byte>(64, std::byte(7)));
     buffer.reset();
   }).join();
+}
+
+TEST_F(Shim, ConditionsAreTheOnesOfTheDevice) {
+  DeviceConditions now = device->conditions();
+  EXPECT_EQ(now.absence, "");
+  EXPECT_EQ(now.source, isPtx ? "libnvidia-ml.so.1" : "librocm_smi64.so.6");
+  // ROCm SMI tells clocks in a structure only; they come from the kernel, which has none of this device.
+  EXPECT_EQ(now.clockMhz, isPtx ? std::optional(1755.0) : std::nullopt);
+  EXPECT_EQ(now.memoryClockMhz, isPtx ? std::optional(2619.0) : std::nullopt);
+  ASSERT_TRUE(now.powerWatts && now.powerLimitWatts && now.temperatureCelsius);
+  EXPECT_NEAR(*now.powerWatts, isPtx ? 412.345 : 512.345, 1e-9);
+  EXPECT_NEAR(*now.powerLimitWatts, isPtx ? 700 : 750, 1e-9);
+  EXPECT_NEAR(*now.temperatureCelsius, isPtx ? 61 : 66, 1e-9);
+  Setting idle("POWER", "1500"); // a card at work does not draw 1.5 W
+  EXPECT_EQ(device->conditions().powerWatts, std::nullopt);
+}
+
+TEST_F(Shim, ManagementThatDoesNotStartIsStated) {
+  Setting none("NO_MANAGEMENT", "1");
+  DeviceConditions now = device->conditions();
+  EXPECT_EQ(now.source, "");
+  EXPECT_NE(now.absence, "");
+  EXPECT_FALSE(now.clockMhz || now.powerWatts || now.temperatureCelsius);
+}
+
+TEST_F(Shim, RangesReachTheProfilersLibrary) {
+  RangeMarks *marks = device->rangeMarks();
+  ASSERT_NE(marks, nullptr);
+  const char *injection = std::getenv("NVTX_INJECTION64_PATH");
+  void *library = dlopen(injection ? injection : isPtx ? "libnvToolsExt.so.1" : "libroctx64.so.4", RTLD_NOW);
+  ASSERT_NE(library, nullptr);
+  auto *log = reinterpret_cast<const char *(*)()>(dlsym(library, "quernShimRanges"));
+  ASSERT_NE(log, nullptr);
+  log();
+  marks->push("step");
+  marks->push("linear");
+  marks->pop();
+  marks->pop();
+  EXPECT_STREQ(log(), "(step(linear))");
+}
+
+TEST_F(Shim, DriverThatCannotRecord) {
+  Setting none("NO_CAPTURE", "1");
+  Expected<std::unique_ptr<Recording>> refused = device->record([] { return Status::success(); });
+  ASSERT_FALSE(refused.ok());
+  EXPECT_ERROR(refused.error(), Exit::Unexpected, "E-DEVICE-CALL");
+  EXPECT_OK(device->synchronize()); // the queue is as it was
 }
 
 TEST_F(Shim, DoctorShowsTheDevice) {

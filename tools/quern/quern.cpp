@@ -2,6 +2,7 @@
 #include "lowering/WorkerPool.h"
 #include "runtime/emulated/EmulatedDevice.h"
 #include "tools/cli/BenchVerb.h"
+#include "tools/cli/CompareVerb.h"
 #include "tools/quern/Verb.h"
 #include "tuner/measure/MeasureProcess.h"
 
@@ -31,6 +32,8 @@ int main(int argc, char **argv) {
   };
   verbs["run"] = addRunFlags(add("run", "Generate text with an artifact"), openEmulated);
   verbs["bench"] = addBenchFlags(add("bench", "Take times"), openEmulated);
+  verbs["compare"] = addCompareFlags(
+      add("compare", "Hold two devices, artifacts, targets or files of results against each other"), openEmulated);
   verbs["devices"] = addDevicesFlags(add("devices", "List the devices of this machine"), openEmulated);
   verbs["doctor"] =
       addDoctorFlags(add("doctor", "Check drivers, memory and directories, and say how to mend them"));

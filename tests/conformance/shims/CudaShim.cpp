@@ -253,3 +253,31 @@ EXPORT cuLaunchKernel(Function *function, unsigned gx, unsigned gy, unsigned gz,
   const uint32_t grid[3] = {gx, gy, gz}, block[3] = {bx, by, bz};
   return device().queueLaunch(__func__, function, grid, block, shared, parameters);
 }
+
+EXPORT cuStreamBeginCapture_v2(void *, int) {
+  IN_CONTEXT;
+  return device().beginCapture(__func__);
+}
+EXPORT cuStreamEndCapture(void *, void **graph) {
+  IN_CONTEXT;
+  return device().endCapture(__func__, graph);
+}
+EXPORT cuGraphInstantiateWithFlags(void **ready, void *graph, unsigned long long flags) {
+  IN_CONTEXT;
+  return flags ? invalidValue : device().instantiate(__func__, ready, graph);
+}
+EXPORT cuGraphLaunch(void *ready, void *) {
+  IN_CONTEXT;
+  return device().queueGraph(__func__, ready);
+}
+EXPORT cuGraphExecDestroy(void *ready) {
+  IN_CONTEXT;
+  return device().destroyGraph(__func__, ready);
+}
+EXPORT cuGraphDestroy(void *graph) {
+  IN_CONTEXT;
+  return device().destroyGraph(__func__, graph);
+}
+EXPORT cuDeviceGetPCIBusId(char *text, int length, int handle) {
+  return snprintf(text, static_cast<size_t>(length), "0000:C%d:00.0", handle - 40), success;
+}

@@ -191,3 +191,28 @@ EXPORT hipModuleLaunchKernel(Function *function, unsigned gx, unsigned gy, unsig
   const uint32_t grid[3] = {gx, gy, gz}, block[3] = {bx, by, bz};
   return device().queueLaunch(__func__, function, grid, block, shared, parameters);
 }
+
+EXPORT hipStreamBeginCapture(void *, int) {
+  ON_DEVICE;
+  return device().beginCapture(__func__);
+}
+EXPORT hipStreamEndCapture(void *, void **graph) {
+  ON_DEVICE;
+  return device().endCapture(__func__, graph);
+}
+EXPORT hipGraphInstantiate(void **ready, void *graph, void **, char *, size_t) {
+  ON_DEVICE;
+  return device().instantiate(__func__, ready, graph);
+}
+EXPORT hipGraphLaunch(void *ready, void *) {
+  ON_DEVICE;
+  return device().queueGraph(__func__, ready);
+}
+EXPORT hipGraphExecDestroy(void *ready) {
+  ON_DEVICE;
+  return device().destroyGraph(__func__, ready);
+}
+EXPORT hipGraphDestroy(void *graph) {
+  ON_DEVICE;
+  return device().destroyGraph(__func__, graph);
+}

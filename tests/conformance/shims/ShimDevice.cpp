@@ -98,7 +98,7 @@ bool ShimDevice::isDeviceMemory(const char *call, const void *address, size_t by
 }
 
 Result ShimDevice::queue(std::function<Result()> operation) {
-  operations.push_back(std::move(operation));
+  (capturing ? captured : operations).push_back(std::move(operation));
   return success;
 }
 
@@ -134,6 +134,8 @@ Result ShimDevice::queueLaunch(const char *call, Function *function, const uint3
   std::lock_guard lock(mutex);
   if (fault)
     return fault;
+  if (const long most = setting("LOST_AFTER", 0); most && ++launched > most)
+    return fault = illegalAddress;
   if (!function || modules.find(function->module) == modules.end()) {
     violation(call, "the kernel's module is not loaded");
     return invalidHandle;
@@ -170,11 +172,78 @@ Result ShimDevice::queueLaunch(const char *call, Function *function, const uint3
   });
 }
 
+Result ShimDevice::beginCapture(const char *call) {
+  std::lock_guard lock(mutex);
+  if (capturing) {
+    violation(call, "records while it records");
+    return invalidValue;
+  }
+  capturing = true;
+  return success;
+}
+
+Result ShimDevice::endCapture(const char *call, void **graph) {
+  std::lock_guard lock(mutex);
+  if (!capturing) {
+    violation(call, "ends what has not begun");
+    return invalidValue;
+  }
+  capturing = false;
+  auto made = std::make_unique<Operations>(std::move(captured));
+  captured.clear();
+  if (setting("NO_CAPTURE", 0))
+    return notSupported;
+  *graph = made.get();
+  graphs[*graph] = std::move(made);
+  return success;
+}
+
+Result ShimDevice::instantiate(const char *call, void **ready, void *graph) {
+  std::lock_guard lock(mutex);
+  auto found = graphs.find(graph);
+  if (found == graphs.end()) {
+    violation(call, "makes ready what is no graph");
+    return invalidHandle;
+  }
+  auto made = std::make_unique<Operations>(*found->second);
+  *ready = made.get();
+  graphs[*ready] = std::move(made);
+  return success;
+}
+
+Result ShimDevice::destroyGraph(const char *call, void *graph) {
+  std::lock_guard lock(mutex);
+  if (queuedGraphs.count(graph))
+    endQueue(call, "destroys a graph that is queued");
+  if (graphs.erase(graph) != 0)
+    return success;
+  violation(call, "destroys what is no graph");
+  return invalidHandle;
+}
+
+Result ShimDevice::queueGraph(const char *call, void *ready) {
+  std::lock_guard lock(mutex);
+  auto found = graphs.find(ready);
+  if (found == graphs.end()) {
+    violation(call, "launches what is no graph");
+    return invalidHandle;
+  }
+  queuedGraphs.insert(ready);
+  for (const auto &operation : *found->second)
+    queue(operation);
+  return success;
+}
+
 Result ShimDevice::synchronize() {
   std::lock_guard lock(mutex);
+  if (capturing) {
+    violation("synchronize", "waits while it records");
+    return invalidValue;
+  }
   for (size_t i = 0; i < operations.size() && !fault; ++i)
     fault = operations[i]();
   operations.clear();
+  queuedGraphs.clear();
   return fault;
 }
 
@@ -300,6 +369,7 @@ std::string ShimDevice::report() {
   left(streams.size(), "queues");
   left(static_cast<size_t>(contexts), "contexts");
   left(operations.size(), "queued operations");
+  left(graphs.size(), "graphs");
   return text;
 }
 

@@ -26,6 +26,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -54,7 +55,8 @@ enum : Result {
 };
 
 /// The number in the variable QUERN_SHIM_|name|, else |otherwise|. DEVICES, INIT (result of the
-/// initialisation), VERSION, MEMORY (bytes of the device), PTX (newest version, 84 for 8.4), NO_JIT.
+/// initialisation), VERSION, MEMORY (bytes of the device), PTX (newest version, 84 for 8.4), NO_JIT,
+/// LOST_AFTER (launches after which the device is gone).
 long setting(const char *name, long otherwise);
 /// The same as text.
 std::string textSetting(const char *name, const std::string &otherwise);
@@ -106,6 +108,14 @@ public:
   Result queueEvent(const char *call, void *event);
   Result elapsed(const char *call, float *milliseconds, void *begin, void *end);
 
+  /// Between the two, what is queued goes into a graph. A copy, or waiting, is a violation there.
+  Result beginCapture(const char *call);
+  Result endCapture(const char *call, void **graph);
+  /// A graph and what was made ready from one share what they hold.
+  Result instantiate(const char *call, void **ready, void *graph);
+  Result destroyGraph(const char *call, void *graph);
+  Result queueGraph(const char *call, void *ready);
+
   /// What was done wrong, and what is still allocated; empty where all is in order. Forgets the violations.
   std::string report();
 
@@ -120,7 +130,13 @@ private:
   Result queue(std::function<Result()> operation);
 
   std::recursive_mutex mutex;
-  std::vector<std::function<Result()>> operations;
+  using Operations = std::vector<std::function<Result()>>;
+  Operations operations;
+  bool capturing = false;
+  Operations captured;
+  std::map<void *, std::unique_ptr<Operations>> graphs;
+  std::set<void *> queuedGraphs; ///< that the queue may still read
+  long launched = 0;
   Result fault = success; ///< of a kernel; stays
   std::map<void *, size_t> allocations, pageLocked;
   runtime::emulated::GlobalMemory memory;

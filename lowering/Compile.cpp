@@ -218,10 +218,10 @@ private:
         QUERN_ASSIGN_OR_RETURN(Rung rung, rungOf(*infos[i]));
         builds.emplace_back().target = targets[i];
         QUERN_ASSIGN_OR_RETURN(builds.back().lowered,
-                               lowerModel(*module, builds.back().target, infos[i]->fp8, rung));
+                               lowerModel(*module, builds.back().target, infos[i]->fp8, rung, options.schedules));
         Plan &plan = builds.back().lowered.plan;
         plan.target = std::move(name);
-        plan.maxTokens = targets[i].simd ? 512 : 2048;
+        plan.maxTokens = maxStepTokens(targets[i]);
         plan.contextLimit = imported->config().context;
         report.rungs.push_back({plan.target, plan.rung});
       }
@@ -383,6 +383,8 @@ private:
           QUERN_RETURN_IF_ERROR(writer.addMember(plan.kernels[k].member, build.kernels[k].code));
     }
     QUERN_RETURN_IF_ERROR(writer.addMember("model.mlir", moduleText));
+    if (std::string record = options.schedules ? options.schedules->record() : ""; !record.empty())
+      QUERN_RETURN_IF_ERROR(writer.addMember("tuning.jsonl", std::move(record)));
     for (const char *name : {"config.json", "tokenizer.json", "tokenizer_config.json",
                              "generation_config.json", "chat_template.jinja"})
       QUERN_RETURN_IF_ERROR(addFile(writer, name));

@@ -13,6 +13,7 @@
 #define QUERN_LOWERING_COMPILE_H
 
 #include "lowering/KernelCompiler.h"
+#include "lowering/ScheduleSource.h"
 #include "support/Log.h"
 #include "support/Progress.h"
 #include "support/Status.h"
@@ -50,6 +51,8 @@ struct CompileOptions {
   bool useCache = true;             ///< read and write compiled kernels in the cache directory
   std::string dumpTo;               ///< directory that receives the text of every phase up to |stopAfter|
   Phase stopAfter = Phase::Code;    ///< no later phase runs; an artifact is written after the last one alone
+  ScheduleSource *schedules = nullptr; ///< asked for each kernel before the default is taken; its record is frozen in
+                                       ///< the artifact
   std::optional<int64_t> validTokens; ///< size of the tokenizer: logits from there on are padding and never win
   Log *log = nullptr;               ///< told what was decided and, as debug lines, what was left aside
   bool dryRun = false;              ///< stop before code is generated: the report has the kernels that would be

@@ -51,8 +51,12 @@ struct DeviceInfo {
   std::string architecture;          ///< "sm_90", "gfx942", "x86-64-v4"; without sub-features
   std::vector<std::string> features; ///< CPU levels the kernel variants choose from, e.g. "avx512bf16"
   std::string driver;                ///< version text of driver or library, empty for the CPU
-  uint64_t memoryBytes = 0;          ///< total memory of the device
-  uint32_t units = 0;                ///< multiprocessors, compute units, or hardware threads
+  std::string hardware =
+      {}; ///< "pci:10de:2330", "cpu:GenuineIntel-6-143-8"; empty where the system does not say
+  std::string partition = {};  ///< "1g.10gb", "SPX/NPS1"; empty for a whole device
+  uint32_t memoryClockMhz = 0; ///< largest; 0 where the driver does not say
+  uint64_t memoryBytes = 0;    ///< total memory of the device
+  uint32_t units = 0;          ///< multiprocessors, compute units, or hardware threads
   bool emulated = false;
 };
 

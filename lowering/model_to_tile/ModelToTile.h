@@ -7,7 +7,7 @@
 #ifndef QUERN_LOWERING_MODEL_TO_TILE_MODELTOTILE_H
 #define QUERN_LOWERING_MODEL_TO_TILE_MODELTOTILE_H
 
-#include "lowering/KernelCompiler.h"
+#include "lowering/ScheduleSource.h"
 #include "runtime/plan/Plan.h"
 #include "support/target/KnownTargets.h"
 
@@ -38,9 +38,11 @@ struct LoweredModel {
 };
 
 /// Lowers |module| for |target| on |rung|. The plan's kernels have their symbol and text; argument kinds,
-/// grid, threads and memory are filled in from the compiled kernels. Exit::Unsupported
-/// "E-OPERATOR-UNSUPPORTED" names an operator, or a use of one, that no kernel covers.
-Expected<LoweredModel> lowerModel(mlir::ModuleOp module, const CodeTarget &target, Fp8Flavour fp8, Rung rung);
+/// grid, threads and memory are filled in from the compiled kernels. |schedules| is asked for each kernel before
+/// the default one is taken; it may be null. Exit::Unsupported "E-OPERATOR-UNSUPPORTED" names an operator, or a
+/// use of one, that no kernel covers.
+Expected<LoweredModel> lowerModel(mlir::ModuleOp module, const CodeTarget &target, Fp8Flavour fp8, Rung rung,
+                                  ScheduleSource *schedules = nullptr);
 
 } // namespace quern::lowering
 

@@ -9,8 +9,9 @@ using namespace quern::runtime;
 
 namespace quern::lowering {
 
-PlanBuilder::PlanBuilder(ModuleOp module, const CodeTarget &target, Fp8Flavour fp8, Rung rung)
-    : module(module), target(target), fp8(fp8), rung(rung) {
+PlanBuilder::PlanBuilder(ModuleOp module, const CodeTarget &target, Fp8Flavour fp8, Rung rung,
+                         ScheduleSource *schedules)
+    : module(module), target(target), fp8(fp8), rung(rung), schedules(schedules) {
   result.plan.target = target.name;
   result.plan.rung = std::string(rungName(rung));
 }
@@ -413,12 +414,27 @@ int32_t PlanBuilder::kernelIndex(KernelRequest request) {
   return it->second;
 }
 
+/// The most rows that a launch can be given: its first scalar that grows with the step.
+static int64_t mostRows(ArrayRef<LaunchArgument> arguments, int64_t maxTokens) {
+  for (const LaunchArgument &argument : arguments) {
+    int64_t factor = 0;
+    for (Symbol s : {Symbol::T, Symbol::B, Symbol::R, Symbol::M})
+      factor += argument.kind == LaunchArgument::Kind::Scalar ? argument.size.coefficient[size_t(s)] : 0;
+    if (factor > 0)
+      return factor * maxTokens + argument.size.constant;
+  }
+  return 1;
+}
+
 void PlanBuilder::launch(const std::string &kernel, Parameters parameters, Arguments arguments,
                          Operation *origin, std::string note) {
   KernelRequest request;
   request.kernel = kernel;
   request.schedule = defaultSchedule(kernel, parameters, target);
   request.parameters = std::move(parameters);
+  if (schedules)
+    if (auto tuned = schedules->find(request, target, 1, mostRows(arguments, maxStepTokens(target))))
+      request.schedule = *std::move(tuned);
   Launch fresh;
   fresh.kernel = kernelIndex(std::move(request));
   fresh.arguments = std::move(arguments);
@@ -452,8 +468,9 @@ void PlanBuilder::choose(Symbol by, ArrayRef<int64_t> from, llvm::function_ref<v
   current->push_back(std::move(step));
 }
 
-Expected<LoweredModel> lowerModel(ModuleOp module, const CodeTarget &target, Fp8Flavour fp8, Rung rung) {
-  PlanBuilder builder(module, target, fp8, rung);
+Expected<LoweredModel> lowerModel(ModuleOp module, const CodeTarget &target, Fp8Flavour fp8, Rung rung,
+                                  ScheduleSource *schedules) {
+  PlanBuilder builder(module, target, fp8, rung, schedules);
   QUERN_RETURN_IF_ERROR(builder.build());
   return builder.take();
 }

@@ -51,7 +51,7 @@ struct RowGroups {
 
 class PlanBuilder {
 public:
-  PlanBuilder(mlir::ModuleOp module, const CodeTarget &target, Fp8Flavour fp8, Rung rung);
+  PlanBuilder(mlir::ModuleOp module, const CodeTarget &target, Fp8Flavour fp8, Rung rung, ScheduleSource *schedules);
   Status build();
   LoweredModel take() { return std::move(result); }
 
@@ -156,6 +156,7 @@ private:
   const CodeTarget &target;
   Fp8Flavour fp8;
   Rung rung;
+  ScheduleSource *schedules; ///< asked before the default is taken; may be null
   LoweredModel result;
   runtime::PlanEntry *entry = nullptr;
   std::vector<runtime::PlanStep> *current = nullptr;

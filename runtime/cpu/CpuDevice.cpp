@@ -46,6 +46,7 @@ DeviceInfo describe(uint32_t threads) {
   info.features = features.features;
   info.memoryBytes = memoryBytes();
   info.units = threads;
+  info.hardware = cpuHardware(facts);
   return info;
 }
 

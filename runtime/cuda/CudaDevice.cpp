@@ -2,6 +2,7 @@
 #include "runtime/cuda/CudaDevice.h"
 
 #include "runtime/DriverDevice.h"
+#include "runtime/PciDevice.h"
 #include "runtime/cuda/Error.h"
 #include "runtime/cuda/Kernel.h"
 #include "runtime/cuda/Management.h"
@@ -24,6 +25,20 @@ std::string driverText(const Symbols &driver) {
   return text;
 }
 
+/// What only tuning asks for: absence is no error.
+void describeIdentity(const Symbols &driver, DeviceHandle device, DeviceInfo &info) {
+  int domain = 0, bus = 0, slot = 0, clock = 0;
+  if (driver.cuDeviceGetAttribute(&domain, attributePciDomain, device) == success &&
+      driver.cuDeviceGetAttribute(&bus, attributePciBus, device) == success &&
+      driver.cuDeviceGetAttribute(&slot, attributePciDevice, device) == success)
+    info.hardware = pciHardware(pciAddress(uint32_t(domain), uint32_t(bus), uint32_t(slot)));
+  if (driver.cuDeviceGetAttribute(&clock, attributeMemoryClock, device) == success)
+    info.memoryClockMhz = uint32_t(clock) / 1000;
+  // An instance of a partitioned card is named "<product> MIG 1g.10gb".
+  if (size_t at = info.description.find(" MIG "); at != std::string::npos)
+    info.partition = info.description.substr(at + 5);
+}
+
 Expected<DeviceInfo> describe(const Symbols &driver, int index, DeviceHandle device) {
   const std::string what = "cannot read the facts of `cuda:" + std::to_string(index) + "`";
   char name[256] = {};
@@ -42,6 +57,7 @@ Expected<DeviceInfo> describe(const Symbols &driver, int index, DeviceHandle dev
   info.driver = driverText(driver);
   info.memoryBytes = memory;
   info.units = static_cast<uint32_t>(units);
+  describeIdentity(driver, device, info);
   return info;
 }
 

@@ -54,6 +54,10 @@ enum : Result {
 /// CUdevice_attribute.
 enum : int {
   attributeMultiprocessors = 16,
+  attributePciBus = 33,
+  attributePciDevice = 34,
+  attributeMemoryClock = 36, ///< kHz
+  attributePciDomain = 50,
   attributeCapabilityMajor = 75,
   attributeCapabilityMinor = 76,
   attributeSharedPerBlockOptin = 97,

@@ -32,6 +32,8 @@ HsaResult collect(uint64_t handle, void *data) {
   // Younger than the others; 0 where it is not known.
   symbols.hsa_agent_get_info(handle, agentDomain, &agent.domain);
   symbols.hsa_agent_get_info(handle, agentUnits, &agent.units);
+  symbols.hsa_agent_get_info(handle, agentChip, &agent.chip);
+  symbols.hsa_agent_get_info(handle, agentMemoryClock, &agent.memoryClockMhz);
   collection.agents.push_back(std::move(agent));
   return hsaSuccess;
 }

@@ -19,7 +19,9 @@ struct Agent {
   uint32_t domain = 0;
   uint32_t busAndDevice = 0; ///< bus << 5 | device; partitions of one card differ in the function number only
   uint32_t units = 0;
-  std::string architecture; ///< "gfx942"
+  std::string architecture = {}; ///< "gfx942"
+  uint32_t chip = 0;             ///< PCI device; 0 where it is not known
+  uint32_t memoryClockMhz = 0;   ///< largest; 0 where it is not known
 };
 
 /// All GPUs that HSA shows.

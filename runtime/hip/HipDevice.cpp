@@ -2,6 +2,7 @@
 #include "runtime/hip/HipDevice.h"
 
 #include "runtime/DriverDevice.h"
+#include "runtime/PciDevice.h"
 #include "runtime/hip/Agents.h"
 #include "runtime/hip/Error.h"
 #include "runtime/hip/Kernel.h"
@@ -15,6 +16,8 @@
 namespace quern::runtime::hip {
 
 namespace {
+
+constexpr uint16_t pciVendor = 0x1002;
 
 /// "6.2.41133", with the version of the kernel module behind it where the system shows it.
 std::string driverText(const Symbols &driver) {
@@ -47,6 +50,9 @@ Expected<DeviceInfo> describe(const Symbols &driver, const std::vector<Agent> &a
   info.driver = driverText(driver);
   info.memoryBytes = memory;
   info.units = agent->units;
+  info.hardware = agent->chip ? pciHardware(pciVendor, uint16_t(agent->chip)) : pciHardware(address);
+  info.partition = pciPartition(address);
+  info.memoryClockMhz = agent->memoryClockMhz;
   return info;
 }
 

@@ -45,11 +45,13 @@ enum : Result {
 
 /// hsa_agent_info_t and hsa_amd_agent_info_t. Part of a stable interface: their numbers never changed.
 enum : int {
-  agentName = 0,        ///< HSA_AGENT_INFO_NAME, char[64]: "gfx942"
-  agentDevice = 17,     ///< HSA_AGENT_INFO_DEVICE, uint32_t: 1 for a GPU
-  agentUnits = 0xA002,  ///< HSA_AMD_AGENT_INFO_COMPUTE_UNIT_COUNT, uint32_t
-  agentBdf = 0xA006,    ///< HSA_AMD_AGENT_INFO_BDFID, uint32_t: bus << 8 | device << 3 | function
-  agentDomain = 0xA00F, ///< HSA_AMD_AGENT_INFO_DOMAIN, uint32_t
+  agentName = 0,             ///< HSA_AGENT_INFO_NAME, char[64]: "gfx942"
+  agentDevice = 17,          ///< HSA_AGENT_INFO_DEVICE, uint32_t: 1 for a GPU
+  agentChip = 0xA000,        ///< HSA_AMD_AGENT_INFO_CHIP_ID, uint32_t: PCI device
+  agentUnits = 0xA002,       ///< HSA_AMD_AGENT_INFO_COMPUTE_UNIT_COUNT, uint32_t
+  agentBdf = 0xA006,         ///< HSA_AMD_AGENT_INFO_BDFID, uint32_t: bus << 8 | device << 3 | function
+  agentMemoryClock = 0xA008, ///< HSA_AMD_AGENT_INFO_MEMORY_MAX_FREQUENCY, uint32_t: MHz
+  agentDomain = 0xA00F,      ///< HSA_AMD_AGENT_INFO_DOMAIN, uint32_t
 };
 
 /// hipStreamCaptureMode: calls of this thread that are not safe beside a capture are refused.

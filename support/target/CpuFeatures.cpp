@@ -31,8 +31,14 @@ CpuidFacts readCpuid() {
   CpuidFacts facts;
 #if defined(__x86_64__)
   unsigned a, b, c, d;
-  if (__get_cpuid(1, &a, &b, &c, &d))
+  if (__get_cpuid(0, &a, &b, &c, &d))
+    for (unsigned word : {b, d, c})
+      for (unsigned shift = 0; shift < 32; shift += 8)
+        facts.maker += static_cast<char>(word >> shift & 0xFF);
+  if (__get_cpuid(1, &a, &b, &c, &d)) {
+    facts.leaf1Eax = a;
     facts.leaf1Ecx = c;
+  }
   if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
     unsigned subleaves = a;
     facts.leaf7Ebx = b;
@@ -62,6 +68,19 @@ CpuidFacts readCpuid() {
   }
 #endif
   return facts;
+}
+
+std::string cpuHardware(const CpuidFacts &facts) {
+  // Intel SDM volume 2, CPUID leaf 1; AMD's manual has the same rule.
+  const uint32_t word = facts.leaf1Eax, base = word >> 8 & 15;
+  const uint32_t family = base + (base == 15 ? word >> 20 & 255 : 0);
+  const uint32_t model = (word >> 4 & 15) + (base == 6 || base == 15 ? (word >> 16 & 15) << 4 : 0);
+  std::string maker;
+  for (char letter : facts.maker)
+    if (letter > ' ' && letter <= '~')
+      maker += letter;
+  return "cpu:" + (maker.empty() ? "unknown" : maker) + "-" + std::to_string(family) + "-" + std::to_string(model) +
+         "-" + std::to_string(word & 15);
 }
 
 CpuFeatures decideCpuFeatures(const CpuidFacts &f) {

@@ -28,12 +28,17 @@ struct CpuidFacts {
   uint32_t extended1Ecx = 0;                         ///< leaf 0x80000001
   uint64_t xcr0 = 0;                                 ///< 0 without OSXSAVE
   std::string brand;                                 ///< leaves 0x80000002 to 4, trimmed
+  std::string maker;                                 ///< leaf 0: "GenuineIntel"
+  uint32_t leaf1Eax = 0;                             ///< family, model and stepping
 };
 
 struct CpuFeatures {
   std::string level;                 ///< "x86-64", "x86-64-v2", "x86-64-v3" or "x86-64-v4"
   std::vector<std::string> features; ///< beyond the level, sorted: "avx512bf16", "avx512fp16", "avxvnni", ...
 };
+
+/// "cpu:GenuineIntel-6-143-8": maker, family, model and stepping, as the makers' manuals put them together from leaf 1.
+std::string cpuHardware(const CpuidFacts &facts);
 
 /// The facts of the processor that runs this; all zero on another architecture.
 CpuidFacts readCpuid();

@@ -48,6 +48,17 @@ TEST(CpuFeaturesTest, CountOnlyWhereTheSystemSavesTheRegisters) {
   EXPECT_FALSE(has(decideCpuFeatures(facts), "amx-tile"));
 }
 
+TEST(CpuFeaturesTest, HardwareIsMakerFamilyModelStepping) {
+  CpuidFacts facts;
+  facts.maker = "GenuineIntel";
+  facts.leaf1Eax = 0x000806F8;
+  EXPECT_EQ(cpuHardware(facts), "cpu:GenuineIntel-6-143-8");
+  facts.maker = "AuthenticAMD";
+  facts.leaf1Eax = 0x00A10F11;
+  EXPECT_EQ(cpuHardware(facts), "cpu:AuthenticAMD-25-17-1");
+  EXPECT_EQ(cpuHardware({}), "cpu:unknown-0-0-0");
+}
+
 TEST(CpuFeaturesTest, EachBitMatters) {
   auto without = [](uint32_t CpuidFacts::*word, unsigned bit) {
     CpuidFacts facts = withAll();

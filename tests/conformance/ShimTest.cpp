@@ -122,6 +122,9 @@ TEST_F(Shim, FactsAreTheOnesOfTheRightDevice) {
   EXPECT_EQ(info.description, "Shim 0");
   EXPECT_EQ(info.architecture, isPtx ? "sm_90" : "gfx942");
   EXPECT_EQ(info.units, isPtx ? 132u : 304u);
+  EXPECT_EQ(info.hardware, isPtx ? "" : "pci:1002:74a1");
+  EXPECT_EQ(info.memoryClockMhz, isPtx ? 2619u : 1300u);
+  EXPECT_EQ(info.partition, "");
   EXPECT_EQ(info.memoryBytes, uint64_t(4) << 30);
   EXPECT_EQ(info.driver.substr(0, 9), isPtx ? "12.4" : "6.2.41133");
 }

@@ -30,6 +30,9 @@ static Json deviceJson(const DeviceInfo &info) {
   json.set("vendor", info.vendor);
   json.set("architecture", info.architecture);
   json.set("driver", info.driver);
+  json.set("hardware", info.hardware);
+  json.set("partition", info.partition);
+  json.set("memory_clock_mhz", info.memoryClockMhz);
   json.set("memory_bytes", info.memoryBytes);
   json.set("units", info.units);
   Json features = Json::array();

@@ -2,8 +2,11 @@
 #include "lowering/Compile.h"
 #include "support/Files.h"
 #include "tools/quern/CheckpointTokenizer.h"
+#include "tools/quern/TuningDevice.h"
 #include "tools/quern/Verb.h"
+#include "tuner/apply/DatabaseSchedules.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -39,9 +42,46 @@ static std::string defaultOutput(const std::string &directory) {
   return (name.empty() || name == "." || name == ".." ? "model" : name) + ".quern";
 }
 
+/// The database at |path| for the devices that |names| say; `cpu:native` among the targets means this
+/// machine's CPU.
+static Expected<tuner::DatabaseSchedules> openSchedules(const std::string &path,
+                                                        std::vector<std::string> names,
+                                                        const std::vector<std::string> &targets,
+                                                        bool allowNear) {
+  tuner::ApplyOptions apply{
+      .compiler = lowering::compilerFingerprint(), .devices = {}, .allowNear = allowNear};
+  if (std::ranges::find(targets, "cpu:native") != targets.end() &&
+      std::ranges::find(names, "cpu") == names.end())
+    names.push_back("cpu");
+  QUERN_ASSIGN_OR_RETURN(tuner::Database database, tuner::Database::open(path, {.write = false}));
+  for (const std::string &name : names) {
+    QUERN_ASSIGN_OR_RETURN(tuner::DeviceIdentity device, findTuningDevice(name, database));
+    apply.devices.push_back(std::move(device));
+  }
+  return tuner::DatabaseSchedules::open(path, std::move(apply));
+}
+
+/// No miss is silent: how many kernels were found on which level, and what the others need.
+static void sayLevels(const tuner::DatabaseSchedules &schedules, const std::string &path, Log &log) {
+  size_t levels[3] = {}, stale = 0;
+  for (const tuner::SliceEntry &entry : schedules.answers()) {
+    ++levels[size_t(entry.nearness)];
+    stale += entry.stale && entry.nearness != tuner::Nearness::Default;
+    if (entry.nearness != tuner::Nearness::Exact)
+      log.debug(entry.symbol + " for " + entry.target + ": " + tuner::nearnessName(entry.nearness) + ", " +
+                entry.why);
+  }
+  log.info("`" + path + "`: " + std::to_string(levels[0]) + " launches exact, " + std::to_string(levels[1]) +
+           " near, " + std::to_string(levels[2]) + " default" +
+           (stale ? "; " + std::to_string(stale) + " measured with another compiler" : "") +
+           (levels[1] + levels[2] ? "; `quern explain` says why and what would improve it" : ""));
+}
+
 VerbBody addCompileVerb(CLI::App &app) {
   struct Options : lowering::CompileOptions {
-    std::string weightsText = "embed", phase = "code";
+    std::string weightsText = "embed", phase = "code", tuning;
+    std::vector<std::string> tuningDevices;
+    bool tuningExact = false;
     ProgramFlags flags;
   };
   auto options = std::make_shared<Options>();
@@ -61,11 +101,22 @@ VerbBody addCompileVerb(CLI::App &app) {
   verb->add_option("--precision", options->precision, "auto, fp8, fp8-weights or bf16");
   verb->add_option("-j,--jobs", options->jobs, "Kernels compiled at one time; 0 for one per core");
   verb->add_flag("!--no-cache", options->useCache, "Compile every kernel anew");
+  CLI::Option *tuning = verb->add_option("--tuning", options->tuning,
+                                         "Tuning database; what is used of it is frozen in the artifact");
+  verb->add_option("--tuning-device", options->tuningDevices,
+                   "With --tuning, repeatable: the device that its choices must be exact for: cpu, cuda:0, "
+                   "or one that "
+                   "the database knows, by name or key")
+      ->needs(tuning);
+  verb->add_flag("--tuning-exact", options->tuningExact,
+                 "With --tuning: take nothing that was measured on another device")
+      ->needs(tuning);
   verb->add_flag("--dry-run", options->dryRun,
                  "Check everything and list the kernels; compile and write nothing");
-  verb->add_option("--compile-to", options->phase,
-                   "Stop after a phase, without an artifact unless it is the last: import, model, tile, layouts, "
-                   "rings, target, llvm, code");
+  verb->add_option(
+      "--compile-to", options->phase,
+      "Stop after a phase, without an artifact unless it is the last: import, model, tile, layouts, "
+      "rings, target, llvm, code");
   verb->add_option("--dump-to", options->dumpTo, "Directory for the text of every phase that runs");
   addProgramFlags(*verb, options->flags);
   return [=]() -> Status {
@@ -90,7 +141,15 @@ VerbBody addCompileVerb(CLI::App &app) {
                            readCheckpointTokenizer(options->directory));
     if (tokenizer)
       options->validTokens = int64_t(tokenizer->size());
+    std::optional<tuner::DatabaseSchedules> schedules;
+    if (!options->tuning.empty()) {
+      QUERN_ASSIGN_OR_RETURN(schedules, openSchedules(options->tuning, options->tuningDevices,
+                                                      options->targets, !options->tuningExact));
+      options->schedules = &*schedules;
+    }
     QUERN_ASSIGN_OR_RETURN(lowering::CompileReport report, lowering::compileModel(*options));
+    if (schedules)
+      sayLevels(*schedules, options->tuning, log);
     if (options->flags.quiet)
       return Status::success();
     printTable(report);

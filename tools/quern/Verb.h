@@ -13,6 +13,8 @@
 namespace quern::tools {
 
 VerbBody addCompileVerb(CLI::App &app);
+VerbBody addDbVerb(CLI::App &app);
+VerbBody addExplainVerb(CLI::App &app);
 VerbBody addImportVerb(CLI::App &app);
 VerbBody addInspectVerb(CLI::App &app);
 VerbBody addTuneVerb(CLI::App &app);

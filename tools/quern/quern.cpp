@@ -25,6 +25,8 @@ int main(int argc, char **argv) {
   verbs["import"] = addImportVerb(app);
   verbs["compile"] = addCompileVerb(app);
   verbs["inspect"] = addInspectVerb(app);
+  verbs["explain"] = addExplainVerb(app);
+  verbs["db"] = addDbVerb(app);
   verbs["verify"] = addVerifyVerb(app);
   verbs["tune"] = addTuneVerb(app);
   auto add = [&](const char *name, const char *summary) -> CLI::App & {

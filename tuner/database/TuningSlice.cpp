@@ -53,6 +53,7 @@ static Json toJson(const SliceEntry &entry) {
   json.set("target", entry.target);
   json.set("symbol", entry.symbol);
   json.set("kernel", entry.kernel);
+  json.set("parameters", entry.parameters);
   json.set("first", entry.rows.first);
   json.set("last", entry.rows.last);
   json.set("family", entry.family);
@@ -80,6 +81,7 @@ static Expected<SliceEntry> fromJson(JsonRef json) {
   QUERN_ASSIGN_OR_RETURN(entry.target, json.getString("target"));
   QUERN_ASSIGN_OR_RETURN(entry.symbol, json.getString("symbol"));
   QUERN_ASSIGN_OR_RETURN(entry.kernel, json.getString("kernel"));
+  QUERN_ASSIGN_OR_RETURN(entry.parameters, json.getString("parameters"));
   QUERN_ASSIGN_OR_RETURN(entry.rows.first, json.getInt("first", {1}));
   QUERN_ASSIGN_OR_RETURN(entry.rows.last, json.getInt("last", {1}));
   QUERN_ASSIGN_OR_RETURN(entry.family, json.getString("family"));

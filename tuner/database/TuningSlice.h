@@ -17,8 +17,9 @@ inline constexpr const char *tuningMemberName = "tuning.jsonl";
 
 struct SliceEntry {
   std::string target, symbol, kernel;
-  TokenRange rows;    ///< that the kernel serves
-  std::string family; ///< text of the problem without its range; empty where the kernel has no space.json
+  TokenRange rows;        ///< that the kernel serves
+  std::string parameters; ///< of the kernel, all of them: " K=4096 N=512 ..."
+  std::string family;     ///< text of the problem without its range; empty where the kernel has no space.json
   Nearness nearness = Nearness::Default;
   std::string config, defaultConfig;
   std::string why;

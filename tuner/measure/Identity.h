@@ -7,11 +7,8 @@
 
 namespace quern::tuner {
 
-/// Maker, family, model and stepping of the processor from |cpuInfo|, the text of /proc/cpuinfo:
-/// "cpu:AuthenticAMD-26-17-0"; "cpu:unknown" where it does not say.
-std::string processorName(std::string_view cpuInfo);
-
-/// |threads| that a CPU device works with are its units: other numbers are other devices.
+/// The identity of a device that is present. |threads| that a CPU device works with are its units: other
+/// numbers are other devices. An emulated device is one of its own kind, which no real one equals.
 DeviceIdentity identityOf(const runtime::DeviceInfo &info);
 
 } // namespace quern::tuner

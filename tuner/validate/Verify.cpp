@@ -4,6 +4,7 @@
 #include "dialects/model/reference/CheckpointWeights.h"
 #include "support/Philox.h"
 #include "support/target/TargetSpec.h"
+#include "tuner/apply/DatabaseSchedules.h"
 #include "tuner/validate/LaunchCheck.h"
 #include "tuner/validate/Routing.h"
 
@@ -98,7 +99,14 @@ private:
     code = targets.front();
     flavour = spec.info() ? spec.info()->fp8 : Fp8Flavour::None;
     rung = *parseRung(plan.rung);
-    QUERN_ASSIGN_OR_RETURN(lowered, lowering::lowerModel(*module, code, flavour, rung));
+    std::optional<tuner::FrozenSchedules> schedules;
+    if (session->artifact().has(tuner::tuningMemberName)) {
+      QUERN_ASSIGN_OR_RETURN(std::string_view slice, session->artifact().readText(tuner::tuningMemberName));
+      QUERN_ASSIGN_OR_RETURN(std::vector<tuner::SliceEntry> entries, tuner::readSlice(slice));
+      schedules.emplace(std::move(entries));
+    }
+    QUERN_ASSIGN_OR_RETURN(lowered,
+                           lowering::lowerModel(*module, code, flavour, rung, schedules ? &*schedules : nullptr));
     bool same = lowered.plan.kernels.size() == plan.kernels.size();
     for (size_t k = 0; same && k < plan.kernels.size(); ++k)
       same = lowered.plan.kernels[k].text == plan.kernels[k].text;

@@ -41,8 +41,7 @@ namespace quern::runtime::emulated::nvidia {
 /// The bulk copies of one thread to global memory (PTX ISA 9.7.9.25.3, bulk async-groups).
 struct BulkGroups {
   uint32_t committed = 0;
-  uint32_t agent = Mbarrier::none;  ///< of the shadow; its clock counts groups whose source has been read
-  uint32_t writer = Mbarrier::none; ///< likewise groups whose writes to global memory are done
+  uint32_t agent = Mbarrier::none; ///< of the shadow; its clock counts groups
 };
 
 class AsyncMatrix;

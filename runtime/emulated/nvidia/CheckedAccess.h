@@ -32,10 +32,6 @@ const std::byte *globalRange(ThreadContext *thread, uint32_t site, uint64_t addr
 void noteGlobal(ThreadContext *thread, uint32_t site, uint64_t address, uint32_t bytes, uint32_t flags,
                 const void *stored);
 
-/// The same for a bulk copy that |thread| has issued: it is over for those who know |clock| of |agent|.
-void noteGlobalCopy(ThreadContext *thread, uint32_t site, uint32_t agent, uint32_t clock, uint64_t address,
-                    uint64_t bytes, bool write, bool strong);
-
 /// Fails with |fault| where |conflict| is one.
 void failOnConflict(ThreadContext *thread, uint32_t site, uint64_t address, uint64_t bytes,
                     const Conflict &conflict);

@@ -68,7 +68,6 @@ enum AccessFlags : uint32_t {
   AccessAtomic = 4,
   AccessCluster = 8,  ///< any block of the cluster
   AccessRelease = 16, ///< with release semantics
-  AccessAcquire = 32, ///< with acquire semantics
 };
 
 } // namespace quern::runtime::emulated::nvidia

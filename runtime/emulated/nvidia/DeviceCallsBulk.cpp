@@ -8,7 +8,6 @@
 #include "runtime/emulated/nvidia/BlockRun.h"
 #include "runtime/emulated/nvidia/BulkForm.h"
 #include "runtime/emulated/nvidia/BulkReduce.h"
-#include "runtime/emulated/nvidia/CheckedAccess.h"
 #include "runtime/emulated/nvidia/DeviceCalls.h"
 #include "runtime/emulated/nvidia/TensorBox.h"
 
@@ -114,9 +113,7 @@ struct Issue {
       box.range(begin, end);
       globalRange(begin, end - begin, false);
       countBox(box, false);
-      toBlocks(
-          box.bytes(), boxAlign, [box](std::byte *to, uint64_t address) { box.load(to, address); },
-          [&](auto body) { box.forRows(body); });
+      toBlocks(box.bytes(), boxAlign, [box](std::byte *to, uint64_t address) { box.load(to, address); });
       return;
     }
     bulkSize();
@@ -126,12 +123,9 @@ struct Issue {
     uint64_t from = operands.from, bytes = operands.bytes;
     if (BlockCounts *counts = run().counts())
       counts->counters().globalPiece(false, from, bytes);
-    toBlocks(
-        bytes, bulkAlign,
-        [from, bytes](std::byte *to, uint64_t) {
-          std::memcpy(to, reinterpret_cast<const std::byte *>(from), bytes);
-        },
-        [&](auto body) { body(from, bytes); });
+    toBlocks(bytes, bulkAlign, [from, bytes](std::byte *to, uint64_t) {
+      std::memcpy(to, reinterpret_cast<const std::byte *>(from), bytes);
+    });
   }
 
   /// The rows of a box are one request; multicast reads them once.
@@ -157,11 +151,9 @@ struct Issue {
       fail(Fault::BadOperand, 0, 0, "the size of a bulk copy is not a multiple of 16");
   }
 
-  /// |eachSource| calls its argument with the address and size of each piece of global memory that is read.
-  template <typename Apply, typename EachSource>
-  void toBlocks(uint64_t bytes, uint64_t align, Apply apply, EachSource eachSource) const {
+  template <typename Apply> void toBlocks(uint64_t bytes, uint64_t align, Apply apply) const {
     if (!form.multicast) {
-      toBlock(operands.to, operands.mbarrier, bytes, align, apply, eachSource);
+      toBlock(operands.to, operands.mbarrier, bytes, align, apply);
       return;
     }
     uint32_t blocks = thread->block->clusterBlocks;
@@ -174,13 +166,12 @@ struct Issue {
         // mbarrier's address names (PTX ISA 9.7.9.26.1.2, ".cta_group::2").
         uint64_t signalRank = form.pair ? (rank & ~1u) | (operands.mbarrier >> clusterRankShift & 1) : rank;
         toBlock((operands.to & low) | uint64_t(rank) << clusterRankShift,
-                (operands.mbarrier & low) | signalRank << clusterRankShift, bytes, align, apply, eachSource);
+                (operands.mbarrier & low) | signalRank << clusterRankShift, bytes, align, apply);
       }
   }
 
-  template <typename Apply, typename EachSource>
-  void toBlock(uint64_t to, uint64_t mbarrier, uint64_t bytes, uint64_t align, Apply apply,
-               EachSource eachSource) const {
+  template <typename Apply>
+  void toBlock(uint64_t to, uint64_t mbarrier, uint64_t bytes, uint64_t align, Apply apply) const {
     BlockContext &block = sharedRange(to, bytes, align, !form.ownBlock);
     BlockContext *signalled = run().blockOf(thread, mbarrier);
     if (signalled && signalled != &block && !form.pair)
@@ -190,9 +181,6 @@ struct Issue {
       check(run().sharedShadow().asyncWrite(thread->linear, signal.agent, signal.clock, site,
                                             run().shadowOffset(block, to), bytes),
             to, bytes);
-    eachSource([&](uint64_t from, uint64_t size) {
-      noteGlobalCopy(thread, site, signal.agent, signal.clock, from, size, false, false);
-    });
     std::byte *place = block.shared + (to - block.sharedOrigin);
     BlockRun *owner = &run();
     uint32_t where = site;
@@ -226,15 +214,12 @@ struct Issue {
     }
     const std::byte *source = from.shared + (operands.from - from.sharedOrigin);
     BulkForm what = form;
-    toBlock(
-        operands.to, operands.mbarrier, bytes, bulkAlign,
-        [=](std::byte *to, uint64_t) {
-          if (what.reduction == BulkForm::None)
-            std::memcpy(to, source, bytes);
-          else
-            reduceInto(to, source, bytes, what.reduction, what.type);
-        },
-        [](auto) {});
+    toBlock(operands.to, operands.mbarrier, bytes, bulkAlign, [=](std::byte *to, uint64_t) {
+      if (what.reduction == BulkForm::None)
+        std::memcpy(to, source, bytes);
+      else
+        reduceInto(to, source, bytes, what.reduction, what.type);
+    });
   }
 
   void globalFromShared() const {
@@ -251,7 +236,6 @@ struct Issue {
       readShared(bytes, bulkAlign, groups);
       if (BlockCounts *counts = run().counts())
         counts->counters().globalPiece(true, operands.to, bytes);
-      noteStore(groups, operands.to, bytes);
       auto *to = reinterpret_cast<std::byte *>(operands.to);
       issueStore(bytes, groups, [=](const std::byte *from, uint64_t) {
         if (what.reduction == BulkForm::None)
@@ -274,7 +258,6 @@ struct Issue {
       fail(Fault::NotModelled, 0, 0, "");
     readShared(box.bytes(), boxAlign, groups);
     countBox(box, true);
-    box.forRows([&](uint64_t to, uint64_t size) { noteStore(groups, to, size); });
     issueStore(box.bytes(), groups, [=](const std::byte *from, uint64_t address) {
       box.store(from, address, what.reduction, what.type);
     });
@@ -317,15 +300,6 @@ struct Issue {
           operands.from, bytes);
   }
 
-  void noteStore(BulkGroups &groups, uint64_t address, uint64_t bytes) const {
-    if (!run().setup().globalShadow)
-      return;
-    if (groups.writer == Mbarrier::none)
-      groups.writer = run().sharedShadow().addAgent();
-    noteGlobalCopy(thread, site, groups.writer, groups.committed + 1, address, bytes, true,
-                   form.reduction != BulkForm::None);
-  }
-
   template <typename Apply> void issueStore(uint64_t bytes, BulkGroups &groups, Apply apply) const {
     const std::byte *from = thread->block->shared + (operands.from - thread->block->sharedOrigin);
     uint64_t address = operands.from;
@@ -365,16 +339,13 @@ static void quernStoreAsync(ThreadContext *thread, uint32_t site, uint64_t form,
   BulkOperands operands;
   Issue issue{thread, site, std::bit_cast<BulkForm>(form), operands};
   BulkForm what = issue.form;
-  issue.toBlock(
-      to, mbarrier, bytes, bytes,
-      [=](std::byte *place, uint64_t) {
-        const uint64_t words[2] = {low, high};
-        if (what.reduction == BulkForm::None)
-          std::memcpy(place, words, bytes);
-        else
-          reduceInto(place, reinterpret_cast<const std::byte *>(words), bytes, what.reduction, what.type);
-      },
-      [](auto) {});
+  issue.toBlock(to, mbarrier, bytes, bytes, [=](std::byte *place, uint64_t) {
+    const uint64_t words[2] = {low, high};
+    if (what.reduction == BulkForm::None)
+      std::memcpy(place, words, bytes);
+    else
+      reduceInto(place, reinterpret_cast<const std::byte *>(words), bytes, what.reduction, what.type);
+  });
 }
 
 static void quernBulkCommit(ThreadContext *thread) { ++thread->block->run->bulkGroups(thread).committed; }
@@ -388,8 +359,6 @@ static void quernBulkWait(ThreadContext *thread, uint32_t newest, bool readOnly)
   run.operations().applyGroups(thread->linear, done, readOnly);
   if (groups.agent != Mbarrier::none)
     run.sharedShadow().learn(thread->linear, groups.agent, done);
-  if (!readOnly && groups.writer != Mbarrier::none)
-    run.sharedShadow().learn(thread->linear, groups.writer, done);
 }
 
 static void quernMapReplace(ThreadContext *thread, uint32_t site, std::byte *bytes, uint32_t field,

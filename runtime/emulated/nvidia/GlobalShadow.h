@@ -4,12 +4,11 @@
 // block, or a cluster) the order is that of the shared-memory shadow. Between blocks there is order only
 // through strong accesses (atomics, volatile, relaxed, acquire, release; PTX ISA 8, "synchronizes-with"): a
 // thread that has executed a fence of gpu or system scope, or whose access releases, publishes with its next
-// strong writes all that it knew at the fence; a strong read of the place tells it to the reader once the
-// read itself acquires or a fence of that scope follows it, and a barrier tells it to others.
+// strong writes all that it knew at the fence; a strong read of the place makes that known to its whole
+// block.
 //
-// Bulk copies access global memory for an agent of the shared-memory shadow (SharedShadow.h): a read is over
-// with the mbarrier's phase, a write with the wait for its group. What a plain store of the same block has
-// written they find only behind a fence.proxy.async; the writes of other blocks are not held to that.
+// What a missing acquire or a missing barrier after it would allow is not found; a missing fence, a missing
+// barrier before it and a missing atomic are.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_RUNTIME_EMULATED_NVIDIA_GLOBALSHADOW_H
@@ -30,32 +29,13 @@ using ForeignClocks = std::map<uint32_t, std::vector<uint32_t>>;
 
 /// What one run knows of the others, and what its threads have fenced.
 struct GlobalOrder {
-  /// At |clock| of |thread| it has learned |known|; who comes after that knows it too.
-  struct Acquisition {
-    uint32_t thread, clock;
-    ForeignClocks known;
-  };
-  std::vector<Acquisition> acquired;
-  std::vector<ForeignClocks> seen;           ///< by thread: what relaxed reads have found, until a fence
+  ForeignClocks known;
   std::vector<std::vector<uint32_t>> fences; ///< by thread: what it knew at its last fence
 
   void reset() {
-    acquired.clear();
-    seen.clear();
+    known.clear();
     fences.clear();
   }
-  /// |thread| now knows what its strong reads have found.
-  void acquire(uint32_t thread, const SharedShadow &local);
-  /// All that |thread| knows of other runs.
-  ForeignClocks knownTo(uint32_t thread, const SharedShadow &local) const;
-};
-
-/// Who makes an access: a thread, or for it an agent of asynchronous operations.
-struct GlobalActor {
-  uint32_t thread; ///< that issues it
-  uint32_t as;     ///< the same, or an agent of the shared-memory shadow
-  uint32_t clock;  ///< of |as|
-  bool isAgent() const { return as != thread; }
 };
 
 /// Shared by all host threads of a launch.
@@ -67,8 +47,8 @@ public:
     Conflict conflict;
     uint32_t run = 0; ///< of the other side
   };
-  /// Notes an access of run |run|. |same|: the bytes written equal those that are there.
-  Found access(uint32_t run, GlobalActor actor, uint32_t site, uint64_t address, uint32_t bytes, bool write,
+  /// Notes an access of |thread| of run |run|. |same|: the bytes written equal those that are there.
+  Found access(uint32_t run, uint32_t thread, uint32_t site, uint64_t address, uint32_t bytes, bool write,
                bool strong, bool same, const SharedShadow &local, GlobalOrder &order);
 
 private:

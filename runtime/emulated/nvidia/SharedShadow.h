@@ -79,8 +79,6 @@ public:
   bool isAfter(uint32_t thread, uint32_t of, uint32_t clock) const {
     return thread == of || clock <= knowledge(thread, of);
   }
-  /// True if |id| is an agent's rather than a thread's.
-  bool isAgent(uint32_t id) const { return id >= threads; }
   /// The clock of |of| that |thread| knows.
   uint32_t knownTo(uint32_t thread, uint32_t of) const { return knowledge(thread, of); }
   uint32_t clockOf(uint32_t thread) const { return clocks[thread]; }

@@ -144,8 +144,6 @@ FunctionTranslator::Value *FunctionTranslator::hostPointer(Space space, Value *a
     if (checks.globalRaces) {
       if (has("release") || has("acq_rel"))
         flags |= AccessRelease;
-      if (has("acquire") || has("acq_rel"))
-        flags |= AccessAcquire;
       callOut("quernNoteGlobal", builder.getVoidTy(),
               {thread, site(), address, builder.getInt32(bytes), builder.getInt32(flags),
                stored ? stored : llvm::ConstantPointerNull::get(builder.getPtrTy())});

@@ -102,6 +102,8 @@ EXPORT cuDeviceGetAttribute(int *value, int attribute, int handle) {
   switch (attribute) {
   case 16:
     return *value = 132, success;
+  case 36:
+    return *value = 2619000, success; // kHz
   case 75:
     return *value = number / 10, success;
   case 76:

@@ -40,10 +40,14 @@ EXPORT hsa_agent_get_info(uint64_t agent, int attribute, void *value) {
     return 0;
   case 17:
     return *static_cast<uint32_t *>(value) = agent == 1 ? 0 : 1, 0;
+  case 0xA000:
+    return *static_cast<uint32_t *>(value) = agent == 3 ? 0x74A1 : 0x740C, 0;
   case 0xA002:
     return *static_cast<uint32_t *>(value) = agent == 3 ? 304 : 110, 0;
   case 0xA006:
     return *static_cast<uint32_t *>(value) = agent == 1 ? 0 : agent == 2 ? 0x0300 : 0xC100, 0;
+  case 0xA008:
+    return *static_cast<uint32_t *>(value) = 1300, 0;
   case 0xA00F:
     return *static_cast<uint32_t *>(value) = 0, 0;
   default:

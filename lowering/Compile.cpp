@@ -2,6 +2,7 @@
 #include "lowering/Compile.h"
 #include "dialects/model/Model.h"
 #include "lowering/KernelCache.h"
+#include "lowering/PlanKernel.h"
 #include "lowering/WeightsOutput.h"
 #include "lowering/WorkerPool.h"
 #include "lowering/import/Import.h"
@@ -331,17 +332,11 @@ private:
   /// What only the compiled kernels know goes into the plan and the report.
   Status finishPlan(TargetBuild &build) {
     Plan &plan = build.lowered.plan;
-    static const char *const kinds[] = {"pointer", "i32", "i64", "f32"};
     for (size_t k = 0; k < build.kernels.size(); ++k) {
       const CompiledKernel &kernel = build.kernels[k];
       PlanKernel &out = plan.kernels[k];
       out.member = "kernels/" + folderOf(plan) + "/" + kernel.symbol + "." + extensionOf(build.target);
-      for (KernelArgument argument : kernel.arguments)
-        out.arguments.push_back(kinds[size_t(argument)]);
-      for (const GridDimension &d : kernel.grid)
-        out.grid.push_back({d.argument, d.extent, d.step});
-      out.threads = uint32_t(kernel.threads);
-      out.sharedBytes = uint32_t(kernel.sharedBytes);
+      describeToPlan(kernel, out);
       KernelRow row = describe(build, k);
       row.symbol = kernel.symbol;
       row.threads = kernel.threads;

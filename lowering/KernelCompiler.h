@@ -42,7 +42,22 @@ struct GridDimension {
   int64_t step = 1;
 };
 
-enum class KernelArgument : uint8_t { Pointer, I32, I64, F32 };
+/// `TensorMap`: a pointer in the kernel text; the launch passes a tensor map of what it points to.
+enum class KernelArgument : uint8_t { Pointer, I32, I64, F32, TensorMap };
+
+/// How the tensor map of one argument is encoded from its address. Dimension 0 is the innermost.
+struct TensorMapArgument {
+  struct Extent {
+    int32_t argument = -1; ///< index of the i32 kernel argument that is the extent; -1 for a constant
+    int64_t extent = 0;
+  };
+  int32_t argument = 0;
+  std::string element; ///< "u8", "f16", "bf16", "f32"
+  std::vector<Extent> extents;
+  std::vector<int64_t> strides; ///< bytes, of all dimensions but 0
+  std::vector<int64_t> box;     ///< elements
+  int64_t swizzle = 0;          ///< bytes of the span: 0, 32, 64, 128
+};
 
 /// Stages at which the text of a kernel can be seen, in the order of travel.
 enum class KernelStage : uint8_t { Tile, Layouts, Rings, Target, Llvm, Assembly };
@@ -53,7 +68,9 @@ struct CompiledKernel {
   std::vector<KernelArgument> arguments;
   std::vector<GridDimension> grid; ///< blocks = product over the dimensions, the last one fastest
   int32_t threads = 1;
-  int32_t sharedBytes = 0;                  ///< static shared memory; scratch memory of a worker on the CPU
+  int32_t sharedBytes = 0;                  ///< shared memory of a block; scratch memory of a worker on the CPU
+  int32_t dynamicBytes = 0;                 ///< of these, what a launch must ask for
+  std::vector<TensorMapArgument> maps;      ///< one for each argument that is a tensor map
   std::map<KernelStage, std::string> texts; ///< the stages that were asked for
 };
 

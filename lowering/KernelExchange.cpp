@@ -37,7 +37,7 @@ Expected<KernelRequest> parseKernelRequest(std::string_view text) {
   return request;
 }
 
-static constexpr std::string_view magic = "quern-kernel-2";
+static constexpr std::string_view magic = "quern-kernel-3";
 
 std::string writeCompiledKernel(const CompiledKernel &kernel) {
   std::ostringstream facts;
@@ -47,6 +47,19 @@ std::string writeCompiledKernel(const CompiledKernel &kernel) {
   facts << " " << kernel.grid.size();
   for (const GridDimension &d : kernel.grid)
     facts << " " << d.argument << " " << d.extent << " " << d.step;
+  facts << " " << kernel.dynamicBytes << " " << kernel.maps.size();
+  auto list = [&](const std::vector<int64_t> &numbers) {
+    facts << " " << numbers.size();
+    for (int64_t number : numbers)
+      facts << " " << number;
+  };
+  for (const TensorMapArgument &map : kernel.maps) {
+    facts << " " << map.argument << " " << map.element << " " << map.swizzle << " " << map.extents.size();
+    for (const TensorMapArgument::Extent &extent : map.extents)
+      facts << " " << extent.argument << " " << extent.extent;
+    list(map.strides);
+    list(map.box);
+  }
   facts << " " << kernel.texts.size();
   std::string body;
   for (const auto &[stage, text] : kernel.texts) {
@@ -80,6 +93,24 @@ std::optional<CompiledKernel> readCompiledKernel(std::string_view bytes) {
     GridDimension d;
     in >> d.argument >> d.extent >> d.step;
     kernel.grid.push_back(d);
+  }
+  in >> kernel.dynamicBytes >> count;
+  auto list = [&](std::vector<int64_t> &numbers) {
+    size_t length = 0;
+    in >> length;
+    for (int64_t number = 0; length > 0 && in >> number; --length)
+      numbers.push_back(number);
+  };
+  for (size_t i = 0; i < count && in; ++i) {
+    TensorMapArgument &map = kernel.maps.emplace_back();
+    size_t rank = 0;
+    in >> map.argument >> map.element >> map.swizzle >> rank;
+    for (size_t d = 0; d < rank && in; ++d) {
+      TensorMapArgument::Extent &extent = map.extents.emplace_back();
+      in >> extent.argument >> extent.extent;
+    }
+    list(map.strides);
+    list(map.box);
   }
   in >> count;
   size_t at = line + 1;

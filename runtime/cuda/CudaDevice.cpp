@@ -9,6 +9,7 @@
 #include "runtime/cuda/Ranges.h"
 #include "runtime/cuda/Stream.h"
 
+#include <cstdlib>
 #include <fstream>
 #include <unistd.h>
 
@@ -73,6 +74,26 @@ class CudaDevice final : public DriverDevice {
 public:
   CudaDevice(DeviceInfo info, std::shared_ptr<Stream> stream, uint64_t limit, std::string pciBusId)
       : DriverDevice(std::move(info), stream, limit), stream(stream), pciBusId(std::move(pciBusId)) {}
+
+  Expected<EncodedTensorMap> encodeTensorMap(const TensorMap &map) override {
+    const Symbols &driver = stream->symbols();
+    // The first architecture that copies by tensor maps is sm_90.
+    const int architecture = std::atoi(info().architecture.c_str() + 3);
+    if (!driver.cuTensorMapEncodeTiled || architecture < 90)
+      return Device::encodeTensorMap(map);
+    QUERN_RETURN_IF_ERROR(stream->enter());
+    EncodedTensorMap encoded;
+    Result result = driver.cuTensorMapEncodeTiled(
+        encoded.bytes.data(), int(map.element), map.rank, reinterpret_cast<void *>(map.address),
+        map.extents.data(), map.strides.data(), map.box.data(), map.elementSteps.data(), int(map.interleave),
+        int(map.swizzle), int(map.promotion), int(map.fill));
+    if (result == errorInvalidValue)
+      return Status::error(Exit::Usage, "E-TENSOR-MAP", "the tensor map cannot be encoded")
+          .cause(errorText(driver, result));
+    if (result != success)
+      return callFailed(driver, result, "cuTensorMapEncodeTiled", "cannot encode a tensor map");
+    return encoded;
+  }
 
   Expected<std::unique_ptr<Module>> load(std::span<const std::byte> bytes) override {
     return CudaModule::create(stream, bytes);

@@ -84,7 +84,7 @@ Expected<std::vector<KernelTime>> timeKernels(Session &session, int64_t tokens, 
       static_cast<StepKernel &>(time) = groups.kernels[*group];
       QUERN_ASSIGN_OR_RETURN(
           time.measurement,
-          stopwatch.measure([&] { return device.launch(observed.kernel, observed.shape, observed.arguments); },
+          stopwatch.measure([&] { return device.launch(observed.kernel, observed.shape, observed.passed); },
                             time.work, options));
     }
     ++times[*group].launches;

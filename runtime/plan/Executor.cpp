@@ -183,6 +183,11 @@ Status Executor::resolve(const Launch &launch, int64_t layer, const Names &names
   step.layer = layer;
   step.kernel = kernels[size_t(launch.kernel)];
   step.shape.threads = kernel.threads;
+  step.shape.sharedBytes = kernel.dynamicBytes;
+  if (!kernel.maps.empty()) {
+    step.maps = result.maps.size();
+    result.maps.emplace_back(kernel);
+  }
   if (device.info().vendor == "cpu")
     step.shape.scratchBytes = kernel.sharedBytes;
   step.grid = &kernel.grid;
@@ -288,12 +293,12 @@ Status Executor::uploadInputs(const StepInputs &given) {
 }
 
 Status Executor::observed(const Step &step, const LaunchShape &shape, std::span<const Argument> arguments,
-                          bool done) {
+                          std::span<const Argument> passed, bool done) {
   if (!observer)
     return Status::success();
   if (observerWaits)
     QUERN_RETURN_IF_ERROR(device.synchronize());
-  return observer({*step.launch, step.layer, arguments, done, *step.kernel, shape});
+  return observer({*step.launch, step.layer, arguments, passed, done, *step.kernel, shape});
 }
 
 Status Executor::read(uint64_t address, std::span<std::byte> bytes) {
@@ -363,9 +368,13 @@ Status Executor::run(std::string_view entryName, const StepInputs &given, std::s
     if (blocks > 0x7fffffff)
       return badPlan("E-PLAN-SIZE", "a launch has more than 2^31 - 1 blocks");
     shape.blocks = uint32_t(blocks);
-    QUERN_RETURN_IF_ERROR(observed(step, shape, arguments, false));
-    QUERN_RETURN_IF_ERROR(device.launch(*step.kernel, shape, arguments));
-    QUERN_RETURN_IF_ERROR(observed(step, shape, arguments, true));
+    std::span<const Argument> passed = arguments;
+    if (step.maps) {
+      QUERN_ASSIGN_OR_RETURN(passed, entry.maps[*step.maps].pass(device, arguments));
+    }
+    QUERN_RETURN_IF_ERROR(observed(step, shape, arguments, passed, false));
+    QUERN_RETURN_IF_ERROR(device.launch(*step.kernel, shape, passed));
+    QUERN_RETURN_IF_ERROR(observed(step, shape, arguments, passed, true));
   }
   if (!logits.empty())
     QUERN_RETURN_IF_ERROR(device.download(*logitsBuffer, 0, std::as_writable_bytes(logits)));

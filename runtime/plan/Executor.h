@@ -11,6 +11,7 @@
 #include "runtime/Device.h"
 #include "runtime/artifact/Artifact.h"
 #include "runtime/kvcache/KvCache.h"
+#include "runtime/plan/MapArguments.h"
 #include "runtime/plan/Plan.h"
 #include "runtime/plan/WorkLayout.h"
 #include "runtime/prepare/Prepare.h"
@@ -42,9 +43,10 @@ struct StepInputs {
 /// A launch as an observer sees it.
 struct ObservedLaunch {
   const Launch &launch;
-  int64_t layer; ///< of the repeat around it; 0 outside
-  std::span<const Argument> arguments;
-  bool done; ///< false right before it runs, true right after
+  int64_t layer;                       ///< of the repeat around it; 0 outside
+  std::span<const Argument> arguments; ///< pointers are addresses, also where the kernel takes a tensor map
+  std::span<const Argument> passed;    ///< what the device is given
+  bool done;                           ///< false right before it runs, true right after
   Kernel &kernel;
   const LaunchShape &shape;
 };
@@ -94,6 +96,7 @@ private:
     LaunchShape shape;
     const std::vector<PlanGridDimension> *grid;
     size_t first, count;            ///< in |slots|
+    std::optional<size_t> maps;     ///< in `Entry::maps`, where the kernel takes tensor maps
     const Choice *choice = nullptr; ///< around it, where the step decides
     size_t alternative = 0;
 
@@ -103,6 +106,7 @@ private:
     std::vector<Step> steps;
     std::vector<Argument> slots;
     std::vector<Varying> varying;
+    std::vector<MapArguments> maps;
     WorkLayout layout;
   };
   struct Names;
@@ -115,7 +119,8 @@ private:
   Status resolveEntry(const PlanEntry &entry, const Names &names, Entry &result);
   Status resolveStep(const PlanStep &step, int64_t layer, const Names &names, Entry &result);
   Status resolve(const Launch &launch, int64_t layer, const Names &names, Entry &result);
-  Status observed(const Step &step, const LaunchShape &shape, std::span<const Argument> arguments, bool done);
+  Status observed(const Step &step, const LaunchShape &shape, std::span<const Argument> arguments,
+                  std::span<const Argument> passed, bool done);
   Status uploadInputs(const StepInputs &given);
 
   const Plan &plan;

@@ -165,15 +165,33 @@ struct PlanGridDimension {
   int64_t step = 1;
 };
 
+/// A tensor map (runtime/TensorMap.h) that a kernel takes where the launch names a pointer: how it is encoded
+/// from that address. Dimension 0 is the innermost.
+struct PlanTensorMap {
+  /// An i32 argument of the same kernel, or a constant.
+  struct Extent {
+    int32_t argument = -1;
+    int64_t extent = 0;
+  };
+  int32_t argument = 0;         ///< of the kernel; its kind is "tensor map"
+  std::string element;          ///< "u8", "f16", "bf16", "f32"
+  std::vector<Extent> extents;  ///< elements, 1 to 5 dimensions
+  std::vector<int64_t> strides; ///< bytes from one index to the next, of all dimensions but 0
+  std::vector<int64_t> box;     ///< elements of a box
+  int64_t swizzle = 0;          ///< bytes of its span: 0, 32, 64 or 128
+};
+
 /// A kernel as the artifact holds it.
 struct PlanKernel {
   std::string symbol;                 ///< in the code member
   std::string text;                   ///< schedule and parameters, for people and for the tuner
   std::string member;                 ///< code member of the artifact; several kernels may share one
-  std::vector<std::string> arguments; ///< "pointer", "i32", "i64", "f32"
+  std::vector<std::string> arguments; ///< "pointer", "i32", "i64", "f32", "tensor map"
   std::vector<PlanGridDimension> grid;
   uint32_t threads = 1;
-  uint32_t sharedBytes = 0; ///< GPU: static shared memory, part of the code. CPU: scratch of one worker
+  uint32_t sharedBytes = 0;  ///< GPU: shared memory of a block. CPU: scratch of one worker
+  uint32_t dynamicBytes = 0; ///< GPU: of these, what a launch asks for; the rest is part of the code
+  std::vector<PlanTensorMap> maps = {}; ///< one for each argument that is a tensor map
 };
 
 /// Launches are numbered in the order in which they stand in the plan, those of a Repeat once, those of all

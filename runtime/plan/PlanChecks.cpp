@@ -54,6 +54,7 @@ private:
   Status checkTables();
   Status checkCache();
   Status checkKernel(const PlanKernel &kernel, const std::string &where) const;
+  Status checkMap(const PlanKernel &kernel, const PlanTensorMap &map, const std::string &where) const;
   Status checkEntry(const PlanEntry &entry, const std::string &where);
   Status checkSteps(const std::vector<PlanStep> &steps, const std::string &where, const Repeat *repeat);
   Status checkChoice(const Choice &choice, const std::string &where, const Repeat *repeat);
@@ -211,7 +212,7 @@ Status Checker::checkKernel(const PlanKernel &kernel, const std::string &where) 
   if (kernel.symbol.empty() || kernel.member.empty())
     return bad("E-PLAN-VALUE", where, "the symbol or the member is empty");
   for (const std::string &kind : kernel.arguments)
-    if (kind != plan::pointerName && !isOneOf(plan::scalarNames, kind))
+    if (kind != plan::pointerName && kind != plan::tensorMapName && !isOneOf(plan::scalarNames, kind))
       return bad("E-PLAN-ARGUMENTS", where, "the argument kind `" + kind + "` is not known");
   for (size_t i = 0; i != kernel.grid.size(); ++i) {
     const PlanGridDimension &dimension = kernel.grid[i];
@@ -227,6 +228,47 @@ Status Checker::checkKernel(const PlanKernel &kernel, const std::string &where) 
   }
   if (kernel.threads < 1 || kernel.threads > maxThreads)
     return bad("E-PLAN-VALUE", where, "a block has 1 to " + std::to_string(maxThreads) + " threads");
+  if (kernel.dynamicBytes > kernel.sharedBytes)
+    return bad("E-PLAN-VALUE", where, "more shared memory is asked for than the kernel has");
+  std::set<int32_t> mapped;
+  for (size_t i = 0; i != kernel.maps.size(); ++i) {
+    QUERN_RETURN_IF_ERROR(checkMap(kernel, kernel.maps[i], at(where + ".maps", i)));
+    mapped.insert(kernel.maps[i].argument);
+  }
+  const auto wanted = std::count(kernel.arguments.begin(), kernel.arguments.end(), plan::tensorMapName);
+  if (mapped.size() != kernel.maps.size() || mapped.size() != static_cast<size_t>(wanted))
+    return bad("E-PLAN-ARGUMENTS", where + ".maps",
+               "the kernel takes " + std::to_string(wanted) + " tensor maps, got " +
+                   std::to_string(kernel.maps.size()));
+  return Status::success();
+}
+
+/// What every device asks of a map; a device may have further rules.
+Status Checker::checkMap(const PlanKernel &kernel, const PlanTensorMap &map, const std::string &where) const {
+  auto kindOf = [&](int32_t argument) {
+    const auto index = static_cast<size_t>(argument);
+    return argument >= 0 && index < kernel.arguments.size() ? std::string_view(kernel.arguments[index])
+                                                            : std::string_view();
+  };
+  if (kindOf(map.argument) != plan::tensorMapName)
+    return bad("E-PLAN-ARGUMENTS", where,
+               "argument " + std::to_string(map.argument) + " of the kernel is no tensor map");
+  if (!isOneOf(plan::mapElementNames, map.element))
+    return bad("E-PLAN-VALUE", where, "the element `" + map.element + "` is not known");
+  const size_t rank = map.extents.size();
+  if (rank < 1 || rank > 5 || map.box.size() != rank || map.strides.size() != rank - 1)
+    return bad("E-PLAN-VALUE", where, "extents, strides and box are not those of 1 to 5 dimensions");
+  for (const PlanTensorMap::Extent &extent : map.extents)
+    if (extent.argument >= 0 ? kindOf(extent.argument) != "i32" : extent.extent < 1)
+      return bad("E-PLAN-ARGUMENTS", where, "an extent is neither a positive number nor an i32 argument");
+  for (int64_t stride : map.strides)
+    if (stride < 16 || stride % 16 != 0 || stride >= int64_t(1) << 40)
+      return bad("E-PLAN-VALUE", where, "a stride is no multiple of 16 bytes below 2^40");
+  for (int64_t extent : map.box)
+    if (extent < 1 || extent > 256)
+      return bad("E-PLAN-VALUE", where, "an extent of the box is not from 1 to 256");
+  if (map.swizzle != 0 && map.swizzle != 32 && map.swizzle != 64 && map.swizzle != 128)
+    return bad("E-PLAN-VALUE", where, "the span of the swizzle is not 0, 32, 64 or 128 bytes");
   return Status::success();
 }
 
@@ -252,6 +294,9 @@ Status Checker::checkArgument(const LaunchArgument &argument, const std::string 
   std::string_view given = argument.kind == Kind::Scalar
                                ? plan::scalarNames[static_cast<size_t>(argument.scalar)]
                                : plan::pointerName;
+  // A map is made from a pointer to something.
+  if (kind == plan::tensorMapName && given == plan::pointerName && argument.kind != Kind::Null)
+    given = plan::tensorMapName;
   if (given != kind)
     return bad("E-PLAN-ARGUMENTS", where,
                "expected an argument of the kind " + kind + ", got " + std::string(given));

@@ -24,7 +24,9 @@ inline constexpr std::string_view argumentNames[] = {"null",   "work",  "input",
 inline constexpr std::string_view inputNames[] = {"tokens", "positions",   "sequences",
                                                   "rows",   "block_table", "hidden"};
 inline constexpr std::string_view outputNames[] = {"logits", "hidden"};
-inline constexpr std::string_view pointerName = "pointer"; ///< in a kernel's list, beside the scalars
+inline constexpr std::string_view pointerName = "pointer";      ///< in a kernel's list, beside the scalars
+inline constexpr std::string_view tensorMapName = "tensor map"; ///< likewise
+inline constexpr std::string_view mapElementNames[] = {"u8", "f16", "bf16", "f32"};
 inline constexpr std::string_view currentLayer = "current";
 
 } // namespace quern::runtime::plan

@@ -265,6 +265,27 @@ Expected<PlanGridDimension> readGridDimension(JsonRef json) {
   return dimension;
 }
 
+Expected<PlanTensorMap> readMap(JsonRef json) {
+  PlanTensorMap map;
+  QUERN_ASSIGN_OR_RETURN(map.argument, json.getInt("argument", index32));
+  QUERN_ASSIGN_OR_RETURN(map.element, json.getString("element"));
+  QUERN_RETURN_IF_ERROR(
+      readList(json, "extents", map.extents, [](JsonRef value) -> Expected<PlanTensorMap::Extent> {
+        PlanTensorMap::Extent extent;
+        if (value.asObject().ok()) {
+          QUERN_ASSIGN_OR_RETURN(extent.argument, value.getInt("argument", index32));
+        } else {
+          QUERN_ASSIGN_OR_RETURN(extent.extent, value.asInt(index32));
+        }
+        return extent;
+      }));
+  for (auto [name, list] : {std::pair{"strides", &map.strides}, {"box", &map.box}}) {
+    QUERN_ASSIGN_OR_RETURN(*list, readMember(json, name, [](JsonRef v) { return readIntegers(v, natural); }));
+  }
+  QUERN_ASSIGN_OR_RETURN(map.swizzle, json.getInt("swizzle", index32));
+  return map;
+}
+
 Expected<PlanKernel> readKernel(JsonRef json) {
   PlanKernel kernel;
   QUERN_ASSIGN_OR_RETURN(kernel.symbol, json.getString("symbol"));
@@ -275,8 +296,12 @@ Expected<PlanKernel> readKernel(JsonRef json) {
     return std::string(text);
   }));
   QUERN_RETURN_IF_ERROR(readList(json, "grid", kernel.grid, readGridDimension));
+  if (json.find("maps"))
+    QUERN_RETURN_IF_ERROR(readList(json, "maps", kernel.maps, readMap));
   QUERN_ASSIGN_OR_RETURN(kernel.threads, json.getInt("threads", index32));
   QUERN_ASSIGN_OR_RETURN(kernel.sharedBytes, json.getInt("shared_bytes", index32));
+  QUERN_ASSIGN_OR_RETURN(auto dynamic, json.findInt("dynamic_bytes", index32));
+  kernel.dynamicBytes = static_cast<uint32_t>(dynamic.value_or(0));
   return kernel;
 }
 

@@ -94,10 +94,12 @@ Plan samplePlan() {
   plan.kernels = {{"embed",
                    "embed{}",
                    "kernels/nvidia-sm_90a/a.ptx",
-                   {"pointer", "pointer", "pointer", "i32"},
+                   {"pointer", "tensor map", "pointer", "i32"},
                    {{3, 0, 1}},
                    128,
-                   0},
+                   65536,
+                   60000,
+                   {{1, "bf16", {{-1, 64}, {3, 0}}, {128}, {64, 100}, 128}}},
                   {"layer",
                    "layer{}",
                    "kernels/nvidia-sm_90a/a.ptx",
@@ -171,6 +173,16 @@ TEST(PlanTest, WhatIsWrittenIsRead) {
   EXPECT_EQ(back->tables[0].frequencies, (std::vector<float>{1.0f, 0.1f, 0.01f}));
   EXPECT_EQ(back->kernels[1].grid[0].extent, 7);
   EXPECT_EQ(back->kernels[0].grid[0].argument, 3);
+  EXPECT_EQ(back->kernels[0].dynamicBytes, 60000u);
+  ASSERT_EQ(back->kernels[0].maps.size(), 1u);
+  const PlanTensorMap &map = back->kernels[0].maps[0];
+  EXPECT_EQ(map.argument, 1);
+  EXPECT_EQ(map.element, "bf16");
+  EXPECT_EQ(map.extents[0].extent, 64);
+  EXPECT_EQ(map.extents[1].argument, 3);
+  EXPECT_EQ(map.strides, std::vector<int64_t>{128});
+  EXPECT_EQ(map.box, (std::vector<int64_t>{64, 100}));
+  EXPECT_EQ(map.swizzle, 128);
   const Launch &inner = *back->entries[0].steps[1].repeat->steps[0].launch;
   EXPECT_TRUE(inner.arguments[2].layer == (LayerIndex{true, 1}));
   EXPECT_TRUE(inner.arguments[3].layer == (LayerIndex{true, 0}));
@@ -282,6 +294,31 @@ TEST(PlanTest, ChecksKernels) {
   EXPECT_THAT(fault([](Plan &p) { p.kernels[0].grid[0].argument = 0; }), HasSubstr("is no i32"));
   EXPECT_THAT(fault([](Plan &p) { p.kernels[1].grid[1].step = 0; }), HasSubstr("`kernels[1].grid[1]`"));
   EXPECT_THAT(fault([](Plan &p) { p.kernels[0].threads = 1025; }), HasSubstr("threads"));
+}
+
+TEST(PlanTest, ChecksTensorMaps) {
+  auto map = [](auto change) { return fault([&](Plan &p) { change(p.kernels[0].maps[0]); }); };
+  std::string place = "plan: `kernels[0].maps[0]`";
+  EXPECT_THAT(map([](PlanTensorMap &m) { m.argument = 0; }), HasSubstr("E-PLAN-ARGUMENTS " + place));
+  EXPECT_THAT(map([](PlanTensorMap &m) { m.argument = 9; }), HasSubstr("is no tensor map"));
+  EXPECT_THAT(map([](PlanTensorMap &m) { m.element = "f64"; }), HasSubstr("E-PLAN-VALUE " + place));
+  EXPECT_THAT(map([](PlanTensorMap &m) { m.extents.clear(); }), HasSubstr("1 to 5 dimensions"));
+  EXPECT_THAT(map([](PlanTensorMap &m) { m.strides.push_back(16); }), HasSubstr("1 to 5 dimensions"));
+  EXPECT_THAT(map([](PlanTensorMap &m) { m.extents[0].extent = 0; }), HasSubstr("an extent is neither"));
+  EXPECT_THAT(map([](PlanTensorMap &m) { m.extents[1].argument = 2; }), HasSubstr("an extent is neither"));
+  EXPECT_THAT(map([](PlanTensorMap &m) { m.strides[0] = 24; }), HasSubstr("multiple of 16"));
+  EXPECT_THAT(map([](PlanTensorMap &m) { m.box[1] = 257; }), HasSubstr("from 1 to 256"));
+  EXPECT_THAT(map([](PlanTensorMap &m) { m.swizzle = 16; }), HasSubstr("swizzle"));
+  EXPECT_THAT(fault([](Plan &p) { p.kernels[0].maps.clear(); }), HasSubstr("takes 1 tensor maps, got 0"));
+  EXPECT_THAT(fault([](Plan &p) { p.kernels[0].maps.push_back(p.kernels[0].maps[0]); }), HasSubstr("got 2"));
+  EXPECT_THAT(fault([](Plan &p) { p.kernels[0].dynamicBytes = 70000; }), HasSubstr("more shared memory"));
+  auto argument = [](LaunchArgument value) {
+    return fault([&](Plan &p) { p.entries[0].steps[0].launch->arguments[1] = value; });
+  };
+  EXPECT_EQ(argument(pointer(LaunchArgument::Kind::Work, "x")), "accepted");
+  EXPECT_THAT(argument(pointer(LaunchArgument::Kind::Null)),
+              HasSubstr("of the kind tensor map, got pointer"));
+  EXPECT_THAT(argument(scalar(ScalarKind::I32, "1")), HasSubstr("of the kind tensor map, got i32"));
 }
 
 TEST(PlanTest, HiddenRowsHaveAWidth) {

@@ -10,6 +10,13 @@ namespace quern::runtime {
 
 namespace {
 
+template <typename T, typename Function> Json mapped(const std::vector<T> &items, Function function) {
+  Json list = Json::array();
+  for (const T &item : items)
+    list.push(function(item));
+  return list;
+}
+
 template <typename T> Json listOf(const std::vector<T> &items) {
   Json list = Json::array();
   for (const T &item : items)
@@ -171,6 +178,23 @@ Json stepsJson(const std::vector<PlanStep> &steps) {
   return list;
 }
 
+Json mapJson(const PlanTensorMap &map) {
+  Json json = Json::object();
+  json.set("argument", map.argument);
+  json.set("element", map.element);
+  Json extents = Json::array();
+  for (const PlanTensorMap::Extent &extent : map.extents)
+    if (extent.argument >= 0)
+      extents.push(Json::object()).set("argument", extent.argument);
+    else
+      extents.push(extent.extent);
+  json.set("extents", std::move(extents));
+  json.set("strides", listOf(map.strides));
+  json.set("box", listOf(map.box));
+  json.set("swizzle", map.swizzle);
+  return json;
+}
+
 Json kernelJson(const PlanKernel &kernel) {
   Json json = Json::object();
   json.set("symbol", kernel.symbol);
@@ -187,8 +211,12 @@ Json kernelJson(const PlanKernel &kernel) {
     entry.set("step", dimension.step);
   }
   json.set("grid", std::move(grid));
+  if (!kernel.maps.empty())
+    json.set("maps", mapped(kernel.maps, mapJson));
   json.set("threads", kernel.threads);
   json.set("shared_bytes", kernel.sharedBytes);
+  if (kernel.dynamicBytes)
+    json.set("dynamic_bytes", kernel.dynamicBytes);
   return json;
 }
 
@@ -206,13 +234,6 @@ Json entryJson(const PlanEntry &entry) {
   json.set("work", std::move(work));
   json.set("steps", stepsJson(entry.steps));
   return json;
-}
-
-template <typename T, typename Function> Json mapped(const std::vector<T> &items, Function function) {
-  Json list = Json::array();
-  for (const T &item : items)
-    list.push(function(item));
-  return list;
 }
 
 } // namespace

@@ -67,6 +67,21 @@ std::string argumentText(const LaunchArgument &argument) {
   return text;
 }
 
+/// "bf16 [2048, #8], strides 4096, box 64x128, swizzle 128": #N is argument N.
+std::string mapText(const PlanTensorMap &map) {
+  std::string text = map.element + " [";
+  for (const PlanTensorMap::Extent &extent : map.extents)
+    text += (text.back() == '[' ? "" : ", ") +
+            (extent.argument >= 0 ? "#" + std::to_string(extent.argument) : std::to_string(extent.extent));
+  text += "], strides";
+  for (int64_t stride : map.strides)
+    text += " " + std::to_string(stride);
+  text += ", box ";
+  for (size_t d = 0; d < map.box.size(); ++d)
+    text += (d ? "x" : "") + std::to_string(map.box[d]);
+  return text + ", swizzle " + std::to_string(map.swizzle);
+}
+
 std::string originText(const Launch &launch) {
   std::string text;
   for (int32_t number : launch.origin)
@@ -89,6 +104,8 @@ void printKernel(const Artifact &artifact, const Found &found) {
   for (size_t i = 0; i < kernel.arguments.size(); ++i)
     std::printf(" #%zu %s", i, kernel.arguments[i].c_str());
   std::printf("\n");
+  for (const PlanTensorMap &map : kernel.maps)
+    std::printf("  map        #%d %s\n", map.argument, mapText(map).c_str());
   for (const PlanEntry &entry : found.target->plan.entries)
     forEachLaunchOf(found.kernel, entry, [&](const PlacedLaunch &placed) {
       const Launch &launch = placed.launch;
@@ -114,6 +131,12 @@ Json kernelJson(const Found &found) {
   for (const std::string &kind : kernel.arguments)
     arguments.push(kind);
   json.set("arguments", std::move(arguments));
+  if (!kernel.maps.empty()) {
+    Json maps = Json::array();
+    for (const PlanTensorMap &map : kernel.maps)
+      maps.push("#" + std::to_string(map.argument) + " " + mapText(map));
+    json.set("maps", std::move(maps));
+  }
   for (const PlanEntry &entry : found.target->plan.entries)
     forEachLaunchOf(found.kernel, entry, [&](const PlacedLaunch &placed) {
       const Launch &launch = placed.launch;

@@ -247,6 +247,34 @@ EXPORT cuFuncSetAttribute(Function *function, int attribute, int value) {
   function->dynamicAllowed = std::max<uint32_t>(48 << 10, static_cast<uint32_t>(value));
   return success;
 }
+EXPORT cuTensorMapEncodeTiled(void *out, int element, unsigned rank, void *address, const uint64_t *extents,
+                              const uint64_t *strides, const uint32_t *box, const uint32_t *steps,
+                              int interleave, int swizzle, int promotion, int fill) {
+  IN_CONTEXT;
+  if (reinterpret_cast<uintptr_t>(out) % 64 != 0 || rank < 1 || rank > 5)
+    return invalidValue;
+  std::string log;
+  runtime::emulated::Machine *emulated = machine(log);
+  if (!emulated)
+    return notSupported;
+  runtime::TensorMap map;
+  map.element = static_cast<runtime::TensorMap::Element>(element);
+  map.rank = rank;
+  map.address = reinterpret_cast<uint64_t>(address);
+  std::copy_n(extents, rank, map.extents.begin());
+  std::copy_n(strides, rank - 1, map.strides.begin());
+  std::copy_n(box, rank, map.box.begin());
+  std::copy_n(steps, rank, map.elementSteps.begin());
+  map.interleave = static_cast<runtime::TensorMap::Interleave>(interleave);
+  map.swizzle = static_cast<runtime::TensorMap::Swizzle>(swizzle);
+  map.promotion = static_cast<runtime::TensorMap::Promotion>(promotion);
+  map.fill = static_cast<runtime::TensorMap::Fill>(fill);
+  Expected<runtime::EncodedTensorMap> encoded = emulated->encodeTensorMap(map);
+  if (!encoded.ok())
+    return invalidValue;
+  memcpy(out, encoded->bytes.data(), sizeof encoded->bytes);
+  return success;
+}
 EXPORT cuLaunchKernel(Function *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by,
                       unsigned bz, unsigned shared, void *, void **parameters, void **extra) {
   IN_CONTEXT;

@@ -147,9 +147,17 @@ Result ShimDevice::queueLaunch(const char *call, Function *function, const uint3
   if (!function->program)
     return notSupported;
   std::vector<Argument> arguments;
+  std::vector<std::shared_ptr<runtime::EncodedTensorMap>> maps;
   for (ArgumentKind kind : function->program->parameters()) {
     const void *parameter = parameters[arguments.size()];
     uint64_t bits = 0;
+    if (kind == ArgumentKind::TensorMap) { // its bytes are taken now
+      auto map = std::make_shared<runtime::EncodedTensorMap>();
+      memcpy(map->bytes.data(), parameter, sizeof map->bytes);
+      arguments.push_back({kind, reinterpret_cast<uint64_t>(map.get())});
+      maps.push_back(std::move(map));
+      continue;
+    }
     const bool isWide = kind == ArgumentKind::Pointer || kind == ArgumentKind::I64;
     memcpy(&bits, parameter, isWide ? 8 : 4);
     if (kind == ArgumentKind::Pointer && !memory.contains(bits, 1))
@@ -161,7 +169,7 @@ Result ShimDevice::queueLaunch(const char *call, Function *function, const uint3
   shape.blocks = grid[0];
   shape.threads = block[0];
   shape.sharedBytes = sharedBytes;
-  return queue([this, function, shape, arguments = std::move(arguments)] {
+  return queue([this, function, shape, arguments = std::move(arguments), maps = std::move(maps)] {
     runtime::emulated::RunCounters counters;
     std::vector<runtime::emulated::Finding> findings;
     Status status = function->program->run(shape, arguments, memory, {}, counters, findings);

@@ -4,6 +4,7 @@
 #include "lowering/Pipelines.h"
 #include "lowering/emit/Emit.h"
 #include "lowering/targets/Targets.h"
+#include "lowering/tile/BlockShape.h"
 #include "support/Hash.h"
 
 #include "mlir/AsmParser/AsmParser.h"
@@ -134,6 +135,40 @@ static void describe(tile::KernelOp kernel, CompiledKernel &result) {
   });
 }
 
+/// The arguments that phase `layouts` made tensor maps.
+static void describeMaps(tile::KernelOp kernel, CompiledKernel &result) {
+  kernel.walk([&](tile::TensorMapOp op) {
+    TensorMapArgument &map = result.maps.emplace_back();
+    map.argument = int32_t(llvm::cast<BlockArgument>(op.getBase()).getArgNumber());
+    result.arguments[size_t(map.argument)] = KernelArgument::TensorMap;
+    Type element = op.getBase().getType().getElementType();
+    const int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+    map.element = bytes == 1 ? "u8" : element.isBF16() ? "bf16" : element.isF16() ? "f16" : "f32";
+    auto constant = [](Value value) {
+      llvm::APInt number;
+      return matchPattern(value, m_ConstantInt(&number)) ? std::optional(number.getSExtValue())
+                                                         : std::nullopt;
+    };
+    // Dimension 0 is the innermost there, the last one here.
+    int64_t dense = bytes;
+    const size_t rank = op.getSizes().size();
+    for (size_t d = rank; d-- > 0;) {
+      Value size = op.getSizes()[d];
+      std::optional<int64_t> extent = constant(size);
+      map.extents.push_back(
+          extent ? TensorMapArgument::Extent{-1, *extent}
+                 : TensorMapArgument::Extent{int32_t(llvm::cast<BlockArgument>(size).getArgNumber()), 0});
+      map.box.push_back(op.getBox()[d]);
+      if (d > 0) {
+        dense *= extent.value_or(0);
+        map.strides.push_back(op.getStrides().empty() ? dense
+                                                      : constant(op.getStrides()[d - 1]).value_or(0) * bytes);
+      }
+    }
+    map.swizzle = op.getSpan();
+  });
+}
+
 Expected<CompiledKernel> compileKernel(const KernelRequest &request, const CodeTarget &target,
                                        const CompileKernelOptions &options) {
   const KernelText *text = findKernelText(request.kernel);
@@ -188,11 +223,13 @@ Expected<CompiledKernel> compileKernelText(const std::string &text, const std::s
   if (!runPhase(buildTilePhase, KernelStage::Tile))
     return failure(request, target, "E-KERNEL-SPECIALIZE", diagnostics.take());
   describe(kernel, result);
-  result.threads = target.simd ? 1 : target.lanes * request.schedule.warps;
+  if (FailureOr<BlockShape> block = BlockShape::of(kernel); succeeded(block))
+    result.threads = target.simd ? 1 : block->threads();
   if (options.last == KernelStage::Tile)
     return result;
   if (!runPhase(buildLayoutsPhase, KernelStage::Layouts))
     return failure(request, target, "E-KERNEL-LAYOUTS", diagnostics.take());
+  describeMaps(kernel, result);
   if (options.last == KernelStage::Layouts)
     return result;
   if (!runPhase(buildRingsPhase, KernelStage::Rings))
@@ -204,10 +241,13 @@ Expected<CompiledKernel> compileKernelText(const std::string &text, const std::s
   std::unique_ptr<TargetLowering> lowering = makeLowering(target);
   if (failed(lowerKernel(kernel, *lowering, *lowered, result.sharedBytes)))
     return failure(request, target, "E-KERNEL-LOWERING", diagnostics.take());
-  if (target.sharedLimit && result.sharedBytes > target.sharedLimit)
+  if (target.asksForShared(result.sharedBytes))
+    result.dynamicBytes = result.sharedBytes;
+  else if (target.sharedLimit && result.sharedBytes > target.sharedLimit)
     return failure(request, target, "E-KERNEL-SHARED",
                    "it needs " + std::to_string(result.sharedBytes) +
-                       " bytes of shared memory, the target has " + std::to_string(target.sharedLimit));
+                       " bytes of shared memory, the target has " +
+                       std::to_string(std::max(target.sharedLimit, target.dynamicLimit)));
   if (wants(KernelStage::Target))
     result.texts[KernelStage::Target] = print(*lowered);
   if (options.last == KernelStage::Target)

@@ -15,6 +15,8 @@ void buildTilePhase(mlir::OpPassManager &kernel) {
 
 void buildLayoutsPhase(mlir::OpPassManager &kernel) {
   kernel.addPass(createTileSelectAtomsPass());
+  kernel.addPass(createTileUniformIndicesPass());
+  kernel.addPass(createTileAssignRolesPass());
   kernel.addPass(createTileExpandContractionPass());
   kernel.addPass(createTileStageOperandsPass());
   kernel.addPass(createTileInferLayoutsPass());

@@ -34,6 +34,16 @@ def Tile_DimsAttr : TileAttr<"Dims", "dims"> {
   let hasCustomAssemblyFormat = 1;
 }
 
+def Tile_SharedAttr : TileAttr<"Shared", "shared"> {
+  let summary = "A tile of two dimensions lies in shared memory, rows along its last dimension";
+  let description = [{
+    Panels of `span` bytes of each row one after another, 16-byte pieces exchanged by the row, as
+    `MemoryLayout::swizzled` of `dialects/tile/MemoryLayout.h` says.
+  }];
+  let parameters = (ins "int64_t":$span);
+  let assemblyFormat = "`<` $span `>`";
+}
+
 class TileType<string name, string mnemonic_> : TypeDef<TileDialect, name> {
   let mnemonic = mnemonic_;
 }
@@ -54,6 +64,16 @@ def Tile_ViewType : TileType<"View", "view"> {
   let summary = "Global tensor with run-time sizes and strides";
   let parameters = (ins "int64_t":$rank, "::mlir::Type":$elementType);
   let assemblyFormat = "`<` $rank `,` $elementType `>`";
+}
+
+def Tile_TensorMapType : TileType<"TensorMap", "tensor_map"> {
+  let summary = "A global tensor as copies by descriptor take it";
+}
+
+def Tile_SlotsType : TileType<"Slots", "slots"> {
+  let summary = "A ring of slots in shared memory, each with room for these tiles";
+  let parameters = (ins "int64_t":$depth, ArrayRefParameter<"::mlir::Type">:$tiles);
+  let assemblyFormat = "`<` $depth `,` $tiles `>`";
 }
 
 def Tile_ReduceKind : I32EnumAttr<"ReduceKind", "How a reduction combines two elements", [

@@ -50,6 +50,12 @@ const Layout *getLayout(Type type) {
   return attr ? &attr.getLayout() : nullptr;
 }
 
+int64_t sharedSpan(Type type) {
+  auto tensor = llvm::dyn_cast<RankedTensorType>(type);
+  auto attr = tensor ? llvm::dyn_cast_if_present<SharedAttr>(tensor.getEncoding()) : SharedAttr();
+  return attr ? attr.getSpan() : 0;
+}
+
 RankedTensorType withLayout(RankedTensorType type, const Layout &layout) {
   return RankedTensorType::get(type.getShape(), type.getElementType(),
                                LayoutAttr::get(type.getContext(), layout));

@@ -29,6 +29,9 @@ namespace quern::tile {
 /// The layout of a tile, or null before phase `layouts`.
 const Layout *getLayout(mlir::Type type);
 
+/// Bytes of the swizzle's span of a tile in shared memory; 0 for another type.
+int64_t sharedSpan(mlir::Type type);
+
 /// |type| with |layout| as its encoding.
 mlir::RankedTensorType withLayout(mlir::RankedTensorType type, const Layout &layout);
 

@@ -279,4 +279,37 @@ LogicalResult MmaOp::verify() {
   return success();
 }
 
+//===----------------------------------------------------------------------===//
+// Roles
+//===----------------------------------------------------------------------===//
+
+LogicalResult TensorMapOp::verify() {
+  // C1
+  size_t rank = getSizes().size();
+  if (rank < 1 || rank > 5 || getBox().size() != rank ||
+      (!getStrides().empty() && getStrides().size() != rank))
+    return emitOpError("has ") << rank << " sizes, " << getStrides().size() << " strides and a box of rank "
+                               << getBox().size();
+  // C2
+  auto argument = llvm::dyn_cast<BlockArgument>(getBase());
+  if (!argument || !llvm::isa<KernelOp>(argument.getOwner()->getParentOp()) || !getBase().hasOneUse())
+    return emitOpError("is of a pointer that is no argument, or that something else reads");
+  return success();
+}
+
+LogicalResult FillSlotOp::verify() {
+  // C1
+  if (getMaps().size() != getSlots().getType().getTiles().size())
+    return emitOpError("has ") << getMaps().size() << " maps for " << getSlots().getType().getTiles().size()
+                               << " tiles";
+  return success();
+}
+
+LogicalResult WaitSlotOp::verify() {
+  // C1
+  if (!llvm::equal(getTiles().getTypes(), getSlots().getType().getTiles()))
+    return emitOpError("gives other tiles than its slots have");
+  return success();
+}
+
 } // namespace quern::tile

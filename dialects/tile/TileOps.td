@@ -297,5 +297,6 @@ def Tile_RelayoutOp : TileOp<"relayout", [Pure]> {
 }
 
 include "dialects/tile/TileRingOps.td"
+include "dialects/tile/TileRoleOps.td"
 
 #endif

@@ -126,6 +126,10 @@ Expected<EmittedCode> emitCode(mlir::ModuleOp module, const CodeTarget &target, 
       function.addFnAttr("target-cpu", target.cpu);
       if (!target.features.empty())
         function.addFnAttr("target-features", target.features);
+      // Parameters that are passed by value are read where they lie: no block changes its own copy.
+      for (llvm::Argument &argument : function.args())
+        if (nvptx && argument.hasByValAttr())
+          argument.addAttr(llvm::Attribute::get(context, "nvvm.grid_constant"));
     }
   optimise(*code, *machine);
   EmittedCode result;

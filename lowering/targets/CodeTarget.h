@@ -21,6 +21,12 @@ struct CodeTarget {
   int32_t vectorBytes = 16; ///< widest memory access of one lane
   int32_t warps = 4;        ///< warps of a block by default; 1 on the CPU
   int32_t sharedLimit = 0;  ///< bytes of static shared memory a block may declare; 0 for no limit
+  int32_t dynamicLimit = 0; ///< bytes that a launch may ask for instead; 0 where it cannot
+
+  /// Whether a block that needs |bytes| gets them from its launch.
+  bool asksForShared(int32_t bytes) const {
+    return sharedLimit && bytes > sharedLimit && bytes <= dynamicLimit;
+  }
 };
 
 /// The code targets behind a target name: one for a GPU, one for each level of the fixed set behind `cpu`

@@ -21,7 +21,7 @@ Type KernelLowering::storageType(Type element) {
 
 LogicalResult KernelLowering::run(ModuleOp module) {
   b.loc = kernel.getLoc();
-  frame = target.openKernel(b, module, kernel, block.lanes * block.schedule.warps);
+  frame = target.openKernel(b, module, kernel, block.threads());
   for (auto [argument, value] : llvm::zip(kernel.getBody().getArguments(), frame.arguments))
     scalars[argument] = value;
   lane = target.laneIndex(b);
@@ -60,6 +60,24 @@ LogicalResult KernelLowering::lower(Operation *op) {
       .Case([&](tile::ReduceOp reduce) { return lowerReduce(reduce); })
       .Case([&](tile::RelayoutOp relayout) { return lowerRelayout(relayout); })
       .Case([&](tile::MmaOp mma) { return lowerMma(mma); })
+      .Case([&](tile::RolesOp roles) { return lowerRoles(roles); })
+      .Case([&](tile::SlotsOp slots) { return lowerSlots(slots); })
+      .Case([&](tile::FillSlotOp fill) {
+        lowerFillSlot(fill);
+        return success();
+      })
+      .Case([&](tile::WaitSlotOp wait) {
+        lowerWaitSlot(wait);
+        return success();
+      })
+      .Case([&](tile::FreeSlotOp slot) {
+        lowerFreeSlot(slot);
+        return success();
+      })
+      .Case([&](tile::TensorMapOp map) {
+        scalars[map.getMap()] = scalars.lookup(map.getBase());
+        return success();
+      })
       .Case([&](tile::DotPairsOp pairs) { return lowerDotPairs(pairs); })
       .Case([&](tile::RingCopyOp copy) { return lowerRingCopy(copy); })
       .Case([&](tile::RingWriteOp write) { return lowerRingWrite(write); })
@@ -158,11 +176,14 @@ void KernelLowering::bind(Value value, ValueRange &flat) {
   }
 }
 
-/// A loop over matrix instructions is unrolled by its tile, not once more by LLVM.
-static bool hasAtoms(scf::ForOp loop) {
+/// A loop over matrix instructions, or one that only copies, is unrolled by its tile, not once more by LLVM.
+static bool isUnrolled(scf::ForOp loop) {
   return loop.getBody()
-      ->walk(
-          [](tile::MmaOp step) { return step.getAtom() ? WalkResult::interrupt() : WalkResult::advance(); })
+      ->walk([](Operation *op) {
+        auto step = llvm::dyn_cast<tile::MmaOp>(op);
+        return (step && step.getAtom()) || llvm::isa<tile::FillSlotOp>(op) ? WalkResult::interrupt()
+                                                                           : WalkResult::advance();
+      })
       .wasInterrupted();
 }
 
@@ -207,7 +228,7 @@ LogicalResult KernelLowering::lowerFor(scf::ForOp loop) {
   for (Value yielded : loop.getYieldedValues())
     llvm::append_range(next, flatten(yielded));
   auto back = LLVM::BrOp::create(b, loop.getLoc(), next, header);
-  if (hasAtoms(loop))
+  if (isUnrolled(loop))
     back.setLoopAnnotationAttr(neverUnrolled(b.getContext()));
 
   b.setInsertionPointToStart(after);

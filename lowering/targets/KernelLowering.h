@@ -2,14 +2,15 @@
 //
 // Walks one kernel and emits, for each tile, one lane value per register of its layout. The files follow the
 // kinds of operation: KernelLowering.cpp (frame, scalars, control flow), MemoryAccess.cpp (loads and stores),
-// TileShapes.cpp (reductions and broadcasts), Relayout.cpp, Rings.cpp, MatrixProducts.cpp, Elementwise.cpp
-// (arithmetic), NumberFormats.cpp (bf16 and fp8).
+// TileShapes.cpp (reductions and broadcasts), Relayout.cpp, Rings.cpp, MatrixProducts.cpp, RoleLowering.cpp (slots
+// and roles), Elementwise.cpp (arithmetic), NumberFormats.cpp (bf16 and fp8).
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_LOWERING_TARGETS_KERNELLOWERING_H
 #define QUERN_LOWERING_TARGETS_KERNELLOWERING_H
 
 #include "lowering/targets/Target.h"
+#include "lowering/targets/TensorUnit.h"
 #include "lowering/tile/BlockShape.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -24,12 +25,14 @@ using Registers = mlir::SmallVector<mlir::Value>;
 
 /// Register parts of a layout -> register.
 std::map<tile::Coordinate, int32_t> registersByPart(const tile::Layout &layout);
+/// Coordinates along |dim| at which the instructions, |size| long, of one warp begin.
+mlir::SmallVector<int32_t> instructionStarts(const tile::Layout &layout, unsigned dim, int32_t size);
 
 class KernelLowering {
 public:
   KernelLowering(tile::KernelOp kernel, TargetLowering &target, const BlockShape &block);
   mlir::LogicalResult run(mlir::ModuleOp module);
-  int32_t sharedBytes() const { return sharedUsed; }
+  int32_t sharedBytes() const { return int32_t(sharedUsed); }
 
 private:
   // KernelLowering.cpp
@@ -124,6 +127,35 @@ private:
   mlir::LogicalResult lowerDotPairs(tile::DotPairsOp op);
   mlir::LogicalResult multiplyByAtoms(tile::MmaOp op);
   mlir::LogicalResult multiplyByRegisters(tile::MmaOp op);
+  /// The sum of one step and the total so far, both at a register of the accumulator -> the new total.
+  using Promotion = std::function<mlir::Value(int32_t place, mlir::Value sum, mlir::Value total)>;
+  /// Multiplies by the scales of |op|; empty where it has none.
+  Promotion promotionOf(tile::MmaOp op, const tile::Layout &accumulator);
+
+  // RoleLowering.cpp
+  /// A tile of a slot: its place in the slot and how its elements lie.
+  struct SharedTile {
+    int64_t offset, bytes;
+    int32_t span, elementBytes;
+    tile::MemoryLayout layout;
+  };
+  /// Bytes from the start of shared memory; the barriers of filled slots, then those of empty ones.
+  struct SlotRing {
+    int64_t depth = 0, slotBytes = 0, copiedBytes = 0, barriers = 0;
+    std::vector<SharedTile> tiles;
+  };
+  mlir::LogicalResult lowerSlots(tile::SlotsOp op);
+  void lowerFillSlot(tile::FillSlotOp op);
+  void lowerWaitSlot(tile::WaitSlotOp op);
+  void lowerFreeSlot(tile::FreeSlotOp op);
+  mlir::LogicalResult lowerRoles(tile::RolesOp op);
+  mlir::LogicalResult multiplyShared(tile::MmaOp op);
+  mlir::Value sharedAddress(int64_t bytes);
+  mlir::Value slotAddress(const SlotRing &ring, mlir::Value slot, int64_t offset);
+  mlir::Value barrierAddress(const SlotRing &ring, mlir::Value slot, bool empty);
+  mlir::Value issuerPart(const tile::Layout &accumulator, unsigned dim);
+  /// Waits for all warps that compute.
+  void barrier();
 
   // Elementwise.cpp
   mlir::LogicalResult lowerElementwise(mlir::Operation *op);
@@ -153,10 +185,13 @@ private:
   llvm::DenseMap<mlir::Value, mlir::Value> scalars;
   llvm::DenseMap<mlir::Value, Registers> tiles;
   mlir::Value lane, warp;
-  int32_t sharedUsed = 0;
   int32_t loopDepth = 0; ///< loops around the operation that is lowered
-  int64_t ringBytes = 0; ///< of the rings that are in use here, from the start of shared memory
+  int64_t sharedUsed = 0;
+  int64_t ringBytes = 0; ///< of the rings and slots that are in use here, from the start of shared memory
   llvm::DenseMap<mlir::Value, int64_t> ringOffsets;
+  llvm::DenseMap<mlir::Value, std::unique_ptr<SlotRing>> rings;
+  llvm::DenseMap<mlir::Value, const SharedTile *> sharedTiles;
+  bool inRoles = false; ///< only warps that compute are here
 };
 
 } // namespace quern::lowering

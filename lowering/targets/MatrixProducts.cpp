@@ -14,6 +14,8 @@ SmallVector<Value> TargetLowering::matrixMultiply(LaneBuilder &, const tile::Mma
 }
 
 LogicalResult KernelLowering::lowerMma(tile::MmaOp op) {
+  if (op.getAtom() && tile::sharedSpan(op.getA().getType()))
+    return multiplyShared(op);
   return op.getAtom() ? multiplyByAtoms(op) : multiplyByRegisters(op);
 }
 
@@ -37,12 +39,23 @@ struct FragmentReader {
 
 } // namespace
 
-/// Coordinates along |dim| at which the instructions of one warp begin.
-static SmallVector<int32_t> steps(const tile::Layout &layout, unsigned dim, int32_t size) {
+SmallVector<int32_t> instructionStarts(const tile::Layout &layout, unsigned dim, int32_t size) {
   std::set<int32_t> starts;
   for (int32_t r = 0, n = layout.numRegisters(); r < n; ++r)
     starts.insert(layout.registerPart(r)[dim] / size * size);
   return {starts.begin(), starts.end()};
+}
+
+KernelLowering::Promotion KernelLowering::promotionOf(tile::MmaOp op, const tile::Layout &accumulator) {
+  if (!op.getScaleA())
+    return {};
+  return [this, op, &accumulator, rows = registersByPart(layoutOf(op.getScaleA())),
+          columns = registersByPart(layoutOf(op.getScaleB()))](int32_t place, Value sum,
+                                                               Value total) mutable {
+    Coordinate at = accumulator.registerPart(place);
+    Value scale = b.fmul(tiles[op.getScaleA()][rows.at({at[0]})], tiles[op.getScaleB()][columns.at({at[1]})]);
+    return b.fma(sum, scale, total);
+  };
 }
 
 /// Each instruction's operands are packed into 32-bit words, element 0 in the lowest bits. With scales a sum
@@ -66,7 +79,7 @@ LogicalResult KernelLowering::multiplyByAtoms(tile::MmaOp op) {
     }
     return packed;
   };
-  SmallVector<int32_t> depths = steps(tiling.a, 1, atom.k);
+  SmallVector<int32_t> depths = instructionStarts(tiling.a, 1, atom.k);
   // The fragments of a row of instructions are packed once.
   std::map<std::pair<int32_t, int32_t>, SmallVector<Value>> aWords, bWords;
   auto packedOnce = [&](auto &cache, const FragmentReader &reader, const Registers &from, int32_t perWord,
@@ -76,20 +89,15 @@ LogicalResult KernelLowering::multiplyByAtoms(tile::MmaOp op) {
       it->second = words(reader, from, perWord, outer, inner);
     return it->second;
   };
-  bool promoted = bool(op.getScaleA());
-  std::map<Coordinate, int32_t> rowScale, columnScale;
-  if (promoted) {
-    rowScale = registersByPart(layoutOf(op.getScaleA()));
-    columnScale = registersByPart(layoutOf(op.getScaleB()));
-  }
+  const Promotion promote = promotionOf(op, tiling.accumulator);
   Registers out = tiles[op.getAccumulator()];
-  for (int32_t m : steps(tiling.accumulator, 0, atom.m))
-    for (int32_t n : steps(tiling.accumulator, 1, atom.n)) {
+  for (int32_t m : instructionStarts(tiling.accumulator, 0, atom.m))
+    for (int32_t n : instructionStarts(tiling.accumulator, 1, atom.n)) {
       SmallVector<int32_t> places;
       SmallVector<Value> sum;
       for (int32_t e = 0, count = atom.c.layout.numRegisters(); e < count; ++e) {
         places.push_back(c.at(e, m, n));
-        sum.push_back(promoted ? b.spread(b.f32(0)) : out[places.back()]);
+        sum.push_back(promote ? b.spread(b.f32(0)) : out[places.back()]);
       }
       for (int32_t k : depths) {
         sum = target.matrixMultiply(b, atom, packedOnce(aWords, a, aIn, atom.a.elementsPerWord(), m, k),
@@ -97,16 +105,8 @@ LogicalResult KernelLowering::multiplyByAtoms(tile::MmaOp op) {
         if (sum.empty())
           return op.emitOpError("has the atom `") << atom.name << "`, which the target cannot emit";
       }
-      for (auto [e, place] : llvm::enumerate(places)) {
-        if (!promoted) {
-          out[place] = sum[e];
-          continue;
-        }
-        Coordinate at = tiling.accumulator.registerPart(place);
-        Value scale = b.fmul(tiles[op.getScaleA()][rowScale.at({at[0]})],
-                             tiles[op.getScaleB()][columnScale.at({at[1]})]);
-        out[place] = b.fma(sum[e], scale, out[place]);
-      }
+      for (auto [e, place] : llvm::enumerate(places))
+        out[place] = promote ? promote(place, sum[e], out[place]) : sum[e];
     }
   tiles[op.getTile()] = std::move(out);
   return success();

@@ -210,7 +210,7 @@ Registers KernelLowering::relayoutRows(const tile::Layout &from, const tile::Lay
     b.ifThen(replicas, write);
   else
     write();
-  target.barrier(b);
+  barrier();
   Registers out;
   access(to, [&](int32_t, Value pointer, int32_t width) {
     Type type = width > 1 ? Type(VectorType::get({width}, element)) : element;
@@ -253,7 +253,7 @@ Registers KernelLowering::relayoutElements(const tile::Layout &from, const tile:
     Value value = stored == element ? in[r] : b.zext(in[r], stored);
     storeLanes(at, value, stored, replicas, contiguous);
   });
-  target.barrier(b);
+  barrier();
   Registers out;
   access(to, [&](int32_t, const Address &at, bool contiguous) {
     Value value = loadLanes(at, stored, 1, contiguous);

@@ -25,6 +25,8 @@
 
 namespace quern::lowering {
 
+class TensorUnit;
+
 /// What the start of a kernel gives to its body.
 struct KernelFrame {
   mlir::LLVM::LLVMFuncOp function;
@@ -85,6 +87,9 @@ public:
   virtual mlir::Value dotPairs(LaneBuilder &builder, mlir::Value a, mlir::Value b, mlir::Value c) {
     return {};
   }
+
+  /// Copies by descriptor and products out of shared memory; null where the target has none.
+  virtual TensorUnit *tensorUnit() { return nullptr; }
 
   /// Functions of f32 lane values, within 2 units in the last place for normal results.
   virtual mlir::Value exp2(LaneBuilder &builder, mlir::Value x) = 0;

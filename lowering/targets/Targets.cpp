@@ -44,6 +44,8 @@ static CodeTarget fromInfo(const TargetInfo &info) {
   } else {
     target.lanes = int32_t(info.gpu.subgroupSize);
     target.sharedLimit = staticSharedBytes;
+    if (const CardInfo *card = findCard(info.card); card && info.form == CodeForm::Ptx)
+      target.dynamicLimit = int32_t(card->sharedPerBlockBytes);
   }
   return target;
 }

@@ -79,7 +79,7 @@ Value KernelLowering::useShared(int64_t bytes) {
   // Whoever used the memory before must be done with it; the first use of all has nobody before it. What is
   // used beside rings lies behind them, so that nobody used it but another one of its kind.
   if (sharedUsed > ringBytes || loopDepth > 0)
-    target.barrier(b);
+    barrier();
   sharedUsed = std::max<int64_t>(sharedUsed, ringBytes + bytes);
   Value shared = target.sharedMemory(b);
   return ringBytes ? b.gep(shared, b.getI8Type(), b.i32(int32_t(ringBytes))) : shared;
@@ -191,7 +191,7 @@ LogicalResult KernelLowering::lowerReduce(tile::ReduceOp op) {
     };
     for (size_t reg = 0; reg < out.size(); ++reg)
       b.store(out[reg], slot(reg, warp), bytes);
-    target.barrier(b);
+    barrier();
     int32_t mask = 0;
     for (int32_t bit : warpBits)
       mask |= bit;

@@ -14,15 +14,19 @@ namespace {
 /// One dimension of a tile: its size, the fragment's and the warps along it.
 struct Extent {
   int32_t size, fragment, warps;
+  int32_t fragmentRepeats = 1; ///< of a fragment whose size is no power of two
 
   int32_t count() const { return size / fragment; }
-  int32_t core() const { return count() & -count(); } ///< instructions without the repeats
+  /// Instructions without the repeats. Behind a fragment with repeats there are only more of them.
+  int32_t core() const { return fragmentRepeats == 1 ? count() & -count() : 1; }
+  int32_t repeats() const { return count() / core() * fragmentRepeats; }
   bool fits() const { return size % fragment == 0 && size > 0 && core() >= warps; }
 };
 
 Layout grid(const Layout &fragment, std::array<Extent, 2> extents, const std::vector<Coordinate> &warps) {
-  std::array<std::vector<Coordinate>, tile::numHardware> bases = {fragment.bases(Hardware::Register),
-                                                                  fragment.bases(Hardware::Lane), warps};
+  std::array<std::vector<Coordinate>, tile::numHardware> bases = {
+      fragment.bases(Hardware::Register), fragment.bases(Hardware::Lane), fragment.bases(Hardware::Warp)};
+  bases[2].insert(bases[2].end(), warps.begin(), warps.end());
   // A step along the last dimension is the next register.
   for (unsigned d : {1u, 0u})
     for (int32_t bit = 1; bit < extents[d].core() / extents[d].warps; bit *= 2) {
@@ -31,7 +35,7 @@ Layout grid(const Layout &fragment, std::array<Extent, 2> extents, const std::ve
       bases[0].push_back(basis);
     }
   return Layout({extents[0].size, extents[1].size}, std::move(bases),
-                {extents[0].count() / extents[0].core(), extents[1].count() / extents[1].core()});
+                {extents[0].repeats(), extents[1].repeats()});
 }
 
 /// The bases of the warp bits along n, then along m; |m| and |n| are the dimensions that they move, -1 for
@@ -66,7 +70,9 @@ std::optional<AtomTiling> AtomTiling::of(const tile::MmaAtom &atom, int32_t m, i
   if (!depth.fits())
     return refuse(depth, "elements of k");
   auto rowsFor = [&](int32_t count) { return Extent{m, atom.m, count}; };
-  auto columnsFor = [&](int32_t count) { return Extent{n, atom.n, warps / count}; };
+  auto columnsFor = [&](int32_t count) {
+    return Extent{n, atom.n, warps / count, atom.c.layout.repeats()[1]};
+  };
   if (!warpRows) {
     // A warp reads its rows and its columns: the squarest share reads the least.
     int64_t least = 0;
@@ -85,8 +91,10 @@ std::optional<AtomTiling> AtomTiling::of(const tile::MmaAtom &atom, int32_t m, i
     return refuse(columns, "columns");
   AtomTiling tiling;
   tiling.atom = &atom;
-  tiling.a = grid(atom.a.layout, {rows, depth}, warpBases(rows, columns, 0, -1));
-  tiling.b = grid(atom.b.layout, {columns, depth}, warpBases(rows, columns, -1, 0));
+  if (atom.a.hasFragment())
+    tiling.a = grid(atom.a.layout, {rows, depth}, warpBases(rows, columns, 0, -1));
+  if (atom.b.hasFragment())
+    tiling.b = grid(atom.b.layout, {columns, depth}, warpBases(rows, columns, -1, 0));
   tiling.accumulator = grid(atom.c.layout, {rows, columns}, warpBases(rows, columns, 0, 1));
   return tiling;
 }

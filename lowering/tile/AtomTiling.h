@@ -25,11 +25,12 @@ namespace quern::lowering {
 
 struct AtomTiling {
   const tile::MmaAtom *atom = nullptr;
-  tile::Layout a;           ///< of A [m, k]
-  tile::Layout b;           ///< of B [n, k]
+  tile::Layout a;           ///< of A [m, k]; of rank 0 where the atom has no fragment of it
+  tile::Layout b;           ///< of B [n, k]; likewise
   tile::Layout accumulator; ///< of C [m, n]
 
-  /// |m| x |n| x |k| over |warps| warps of which |warpRows| lie along m; 0 leaves the choice to the tiling,
+  /// |m| x |n| x |k| over |warps| issuers of the atom (warps, or groups of warps, which the fragment then
+  /// divides first) of which |warpRows| lie along m; 0 leaves the choice to the tiling,
   /// which takes the one that reads the least of A and B. Empty where a size does not fit; |misfit| then says
   /// which.
   static std::optional<AtomTiling> of(const tile::MmaAtom &atom, int32_t m, int32_t n, int32_t k,

@@ -23,7 +23,7 @@ tile::Layout partialSums(const BlockShape &block, const std::vector<int32_t> &sh
     vector /= 2;
   // Order [M, K', N] for the warps: build over (M, K, N) sizes by hand.
   tile::Layout k = tile::Layout::blocked({shape[2]}, block.lanes, 1, vector);
-  tile::Layout mn = tile::Layout::blocked({shape[0], shape[1]}, 1, block.schedule.warps, 1);
+  tile::Layout mn = tile::Layout::blocked({shape[0], shape[1]}, 1, block.warps(), 1);
   std::array<std::vector<tile::Coordinate>, tile::numHardware> bases;
   for (const tile::Coordinate &b : k.bases(tile::Hardware::Register))
     bases[0].push_back({0, 0, b[0]});

@@ -21,7 +21,10 @@ using tile::Layout;
 
 namespace {
 
-bool isTile(Value value) { return llvm::isa<RankedTensorType>(value.getType()); }
+/// A tile in registers.
+bool isTile(Value value) {
+  return llvm::isa<RankedTensorType>(value.getType()) && !tile::sharedSpan(value.getType());
+}
 RankedTensorType tileType(Value value) { return llvm::cast<RankedTensorType>(value.getType()); }
 
 /// Values that share one layout.

@@ -22,6 +22,26 @@ def TileSelectAtomsPass : Pass<"tile-select-atoms", "::quern::tile::KernelOp"> {
   let statistics = [Statistic<"numSelected", "selected", "Number of mma steps given an atom">];
 }
 
+def TileAssignRolesPass : Pass<"tile-assign-roles", "::quern::tile::KernelOp"> {
+  let summary = "Divides the warps of a block into those that copy and those that compute";
+  let description = [{
+    For schedules with `strategy=roles`: the loop of a product whose atom reads shared memory becomes a loop that
+    fills slots of shared memory by copies of boxes, and one that multiplies out of them (`TileRoleOps.td`).
+    Fails where an operand is no plain load of an argument that a tensor map can describe.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
+def TileUniformIndicesPass : Pass<"tile-uniform-indices", "::quern::tile::KernelOp"> {
+  let summary = "Takes what is equal for a whole tile out of its indices";
+  let description = [{
+    (i + s) / d is s / d for all i below n where n divides s and d: the columns of a tile lie in one block of
+    scales. What is gathered at such an index is then one load. Where d divides s it is i / d + s / d, of which
+    only the second part is not known when the kernel is compiled.
+  }];
+  let statistics = [Statistic<"numUniform", "uniform", "Number of index tiles made uniform">];
+}
+
 def TileExpandContractionPass : Pass<"tile-expand-contraction", "::quern::tile::KernelOp"> {
   let summary = "Writes mma steps without a matrix atom as products and sums over lanes";
   let description = [{

@@ -33,7 +33,7 @@ struct TileSelectAtomsPass : impl::TileSelectAtomsPassBase<TileSelectAtomsPass> 
     block = *shape;
     if (block.schedule.mma.empty())
       return;
-    const tile::MmaAtom *atom = block.target ? tile::findMmaAtom(*block.target, block.schedule.mma) : nullptr;
+    const tile::MmaAtom *atom = block.atom;
     if (!atom) {
       getOperation().emitOpError("has a schedule with the atom `")
           << block.schedule.mma << "`, which the target does not have";
@@ -53,8 +53,8 @@ struct TileSelectAtomsPass : impl::TileSelectAtomsPassBase<TileSelectAtomsPass> 
         return WalkResult::advance();
       auto rows = llvm::cast<RankedTensorType>(step.getTile().getType());
       std::string misfit;
-      if (!AtomTiling::of(*atom, rows.getDimSize(0), rows.getDimSize(1), a.getDimSize(1),
-                          block.schedule.warps, block.warpRows(), &misfit)) {
+      if (!AtomTiling::of(*atom, rows.getDimSize(0), rows.getDimSize(1), a.getDimSize(1), block.issuers(),
+                          block.issuerRows(), &misfit)) {
         step.emitOpError("cannot use the atom `") << atom->name << "`: " << misfit;
         return WalkResult::interrupt();
       }
@@ -71,8 +71,18 @@ struct TileSelectAtomsPass : impl::TileSelectAtomsPassBase<TileSelectAtomsPass> 
     }
   }
 
-  /// Operands go through registers, and a warp issues the instruction.
+  /// Operands go through registers, and a warp issues the instruction; or a group of warps reads them from
+  /// shared memory, which warps that copy fill.
   LogicalResult checkOperands(const tile::MmaAtom &atom) {
+    if (block.schedule.strategy == tile::Strategy::Roles) {
+      bool fromShared = tile::contains(atom.a.where, tile::Where::Shared) &&
+                        tile::contains(atom.b.where, tile::Where::Shared) &&
+                        tile::contains(atom.c.where, tile::Where::Register);
+      if (atom.issuer != tile::Issuer::WarpGroup || !fromShared || atom.hasScales())
+        return getOperation().emitOpError("has a schedule with roles and the atom `")
+               << atom.name << "`, whose operands do not come from shared memory to a group of warps";
+      return success();
+    }
     bool inRegisters = true;
     for (const tile::MmaOperand *operand : {&atom.a, &atom.b, &atom.c})
       inRegisters &= operand->hasFragment() && tile::contains(operand->where, tile::Where::Register);

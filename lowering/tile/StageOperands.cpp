@@ -39,7 +39,8 @@ struct TileStageOperandsPass : impl::TileStageOperandsPassBase<TileStageOperands
     if (failed(shape))
       return signalPassFailure();
     block = *shape;
-    if (block.schedule.mma.empty() || block.simd || !block.target)
+    if (block.schedule.mma.empty() || block.schedule.strategy != tile::Strategy::Inline || block.simd ||
+        !block.target)
       return;
     SmallVector<tile::MmaOp> steps;
     getOperation().walk([&](tile::MmaOp step) {

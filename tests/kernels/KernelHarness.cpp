@@ -1,5 +1,6 @@
 //===- KernelHarness.cpp --------------------------------------------------===//
 #include "tests/kernels/KernelHarness.h"
+#include "lowering/PlanKernel.h"
 #include "lowering/model_to_tile/DefaultSchedule.h"
 #include "runtime/Devices.h"
 #include "support/target/KnownTargets.h"
@@ -102,20 +103,34 @@ void KernelHarness::load(const std::string &symbol, Expected<lowering::CompiledK
   ASSERT_TRUE(module.ok()) << module.error().message();
   auto kernel = (*module)->kernel(compiled->symbol);
   ASSERT_TRUE(kernel.ok()) << kernel.error().message();
-  kernels[symbol] = {*std::move(compiled), *std::move(module), *kernel};
+  LoadedKernel loaded{*std::move(compiled), *std::move(module), *kernel, {}, {}};
+  loaded.plan = std::make_unique<runtime::PlanKernel>();
+  lowering::describeToPlan(loaded.compiled, *loaded.plan);
+  if (!loaded.plan->maps.empty())
+    loaded.maps = std::make_unique<runtime::MapArguments>(*loaded.plan);
+  kernels[symbol] = std::move(loaded);
 }
 
-void KernelHarness::start(const LoadedKernel &loaded, const std::vector<runtime::Argument> &arguments) {
+void KernelHarness::start(LoadedKernel &loaded, const std::vector<runtime::Argument> &arguments) {
   const lowering::CompiledKernel &compiled = loaded.compiled;
   ASSERT_EQ(compiled.arguments.size(), arguments.size());
   runtime::LaunchShape shape;
   shape.threads = compiled.threads;
+  shape.sharedBytes = compiled.dynamicBytes;
   shape.scratchBytes = target.simd ? compiled.sharedBytes : 0;
   for (const lowering::GridDimension &d : compiled.grid) {
     int64_t extent = d.argument < 0 ? d.extent : int64_t(int32_t(arguments[d.argument].bits));
     shape.blocks *= uint32_t((extent + d.step - 1) / d.step);
   }
-  Status launched = opened->launch(*loaded.kernel, shape, arguments);
+  if (!shape.blocks)
+    return;
+  std::span<const runtime::Argument> passed = arguments;
+  if (loaded.maps) {
+    auto mapped = loaded.maps->pass(*opened, arguments);
+    ASSERT_TRUE(mapped.ok()) << mapped.error().message();
+    passed = *mapped;
+  }
+  Status launched = opened->launch(*loaded.kernel, shape, passed);
   ASSERT_TRUE(launched.ok()) << launched.message();
   Status done = opened->synchronize();
   ASSERT_TRUE(done.ok()) << done.message();

@@ -14,6 +14,7 @@
 
 #include "lowering/KernelCompiler.h"
 #include "runtime/Device.h"
+#include "runtime/plan/MapArguments.h"
 #include "tests/kernels/HostTensor.h"
 
 #include <gtest/gtest.h>
@@ -123,6 +124,8 @@ private:
     lowering::CompiledKernel compiled;
     std::unique_ptr<runtime::Module> module;
     runtime::Kernel *kernel = nullptr;
+    std::unique_ptr<runtime::PlanKernel> plan;
+    std::unique_ptr<runtime::MapArguments> maps; ///< null where the kernel takes none
   };
   template <typename T> DeviceArray<T> reserve(size_t count, uint8_t fill) {
     size_t guard = target.simd ? 64 : 0, bytes = std::max<size_t>(1, (count + 2 * guard) * sizeof(T));
@@ -132,7 +135,7 @@ private:
     return {*std::move(buffer), count, guard};
   }
   void load(const std::string &symbol, Expected<lowering::CompiledKernel> compiled);
-  void start(const LoadedKernel &kernel, const std::vector<runtime::Argument> &arguments);
+  void start(LoadedKernel &kernel, const std::vector<runtime::Argument> &arguments);
 
   lowering::CodeTarget target;
   std::unique_ptr<runtime::Device> opened;

@@ -2,6 +2,7 @@
 #include "lowering/targets/GpuFrame.h"
 #include "lowering/targets/nvidia/AsyncCopy.h"
 #include "lowering/targets/nvidia/MatrixUnit.h"
+#include "lowering/targets/nvidia/TensorCopy.h"
 
 using namespace mlir;
 
@@ -52,6 +53,7 @@ public:
   SmallVector<Value> loadMatrix(LaneBuilder &b, const tile::CopyAtom &atom, Value pointer) override {
     return nvidia::loadMatrix(b, atom, pointer);
   }
+  TensorUnit *tensorUnit() override { return &unit; }
 
   Value exp2(LaneBuilder &b, Value x) override { return b.intrinsic("llvm.exp2", x.getType(), x); }
   Value log2(LaneBuilder &b, Value x) override {
@@ -66,6 +68,9 @@ public:
     Value rounded = LLVM::FPTruncOp::create(b, b.loc, b.getBF16Type(), x);
     return b.bitcast(rounded, b.getI16Type());
   }
+
+private:
+  nvidia::NvidiaTensorUnit unit;
 };
 
 } // namespace

@@ -1,7 +1,7 @@
 //===- KernelTexts.h - The kernel texts, embedded in the program ----------===//
 //
-// kernels/<kernel>/tile.mlir and space.json are compiled into a generated library, so that a static program needs no
-// install tree.
+// kernels/<kernel>/tile.mlir and space.json are compiled into a generated library, so that a static program
+// needs no install tree.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_KERNELS_KERNELTEXTS_H

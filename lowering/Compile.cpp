@@ -218,8 +218,8 @@ private:
           continue; // a member of the fixed set that is also named by itself
         QUERN_ASSIGN_OR_RETURN(Rung rung, rungOf(*infos[i]));
         builds.emplace_back().target = targets[i];
-        QUERN_ASSIGN_OR_RETURN(builds.back().lowered,
-                               lowerModel(*module, builds.back().target, infos[i]->fp8, rung, options.schedules));
+        QUERN_ASSIGN_OR_RETURN(builds.back().lowered, lowerModel(*module, builds.back().target, infos[i]->fp8,
+                                                                 rung, options.schedules));
         Plan &plan = builds.back().lowered.plan;
         plan.target = std::move(name);
         plan.maxTokens = maxStepTokens(targets[i]);

@@ -43,19 +43,21 @@ struct CompileOptions {
   std::vector<std::string> targets; ///< as on the command line
   std::string output;               ///< artifact; empty writes none
   WeightsMode weights = WeightsMode::Embed;
-  bool trustDigests = false;        ///< linked weights are not read; recorded in the artifact
-  uint64_t seed = 0;                ///< of random weights
-  std::string precision = "auto";   ///< "auto", "fp8", "fp8-weights" or "bf16"
-  unsigned jobs = 0;                ///< kernels compiled at one time; 0 for one per core
-  std::string workerProgram;        ///< program whose processes generate code; empty: this process does (WorkerPool.h)
-  bool useCache = true;             ///< read and write compiled kernels in the cache directory
-  std::string dumpTo;               ///< directory that receives the text of every phase up to |stopAfter|
-  Phase stopAfter = Phase::Code;    ///< no later phase runs; an artifact is written after the last one alone
-  ScheduleSource *schedules = nullptr; ///< asked for each kernel before the default is taken; its record is frozen in
-                                       ///< the artifact
-  std::optional<int64_t> validTokens; ///< size of the tokenizer: logits from there on are padding and never win
-  Log *log = nullptr;               ///< told what was decided and, as debug lines, what was left aside
-  bool dryRun = false;              ///< stop before code is generated: the report has the kernels that would be
+  bool trustDigests = false;      ///< linked weights are not read; recorded in the artifact
+  uint64_t seed = 0;              ///< of random weights
+  std::string precision = "auto"; ///< "auto", "fp8", "fp8-weights" or "bf16"
+  unsigned jobs = 0;              ///< kernels compiled at one time; 0 for one per core
+  std::string
+      workerProgram;    ///< program whose processes generate code; empty: this process does (WorkerPool.h)
+  bool useCache = true; ///< read and write compiled kernels in the cache directory
+  std::string dumpTo;   ///< directory that receives the text of every phase up to |stopAfter|
+  Phase stopAfter = Phase::Code; ///< no later phase runs; an artifact is written after the last one alone
+  ScheduleSource *schedules = nullptr; ///< asked for each kernel before the default is taken; its record is
+                                       ///< frozen in the artifact
+  std::optional<int64_t>
+      validTokens;     ///< size of the tokenizer: logits from there on are padding and never win
+  Log *log = nullptr;  ///< told what was decided and, as debug lines, what was left aside
+  bool dryRun = false; ///< stop before code is generated: the report has the kernels that would be
   ProgressMode progress = ProgressMode::None;
 };
 
@@ -64,8 +66,8 @@ struct KernelRow {
   std::string target, kernel, symbol, text;
   int32_t threads = 1, sharedBytes = 0;
   uint64_t codeBytes = 0;
-  int32_t launches = 0;   ///< in one step, repeats counted
-  double seconds = 0;     ///< of one core; 0 where it came from the cache
+  int32_t launches = 0; ///< in one step, repeats counted
+  double seconds = 0;   ///< of one core; 0 where it came from the cache
 };
 
 struct CompileReport {
@@ -77,8 +79,8 @@ struct CompileReport {
   double importSeconds = 0, lowerSeconds = 0, compileSeconds = 0, writeSeconds = 0;
 };
 
-/// Everything in order: import, lower for each target, compile each distinct kernel once, write the artifact beside
-/// its name and rename. Nothing is left behind on an error.
+/// Everything in order: import, lower for each target, compile each distinct kernel once, write the artifact
+/// beside its name and rename. Nothing is left behind on an error.
 Expected<CompileReport> compileModel(const CompileOptions &options);
 
 /// A hash of the compiler's sources, the kernel texts and LLVM's version (contract 13).

@@ -68,9 +68,9 @@ struct CompiledKernel {
   std::vector<KernelArgument> arguments;
   std::vector<GridDimension> grid; ///< blocks = product over the dimensions, the last one fastest
   int32_t threads = 1;
-  int32_t sharedBytes = 0;                  ///< shared memory of a block; scratch memory of a worker on the CPU
-  int32_t dynamicBytes = 0;                 ///< of these, what a launch must ask for
-  std::vector<TensorMapArgument> maps;      ///< one for each argument that is a tensor map
+  int32_t sharedBytes = 0;             ///< shared memory of a block; scratch memory of a worker on the CPU
+  int32_t dynamicBytes = 0;            ///< of these, what a launch must ask for
+  std::vector<TensorMapArgument> maps; ///< one for each argument that is a tensor map
   std::map<KernelStage, std::string> texts; ///< the stages that were asked for
 };
 

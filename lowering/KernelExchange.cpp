@@ -11,15 +11,16 @@ namespace quern::lowering {
 Expected<KernelRequest> parseKernelRequest(std::string_view text) {
   size_t close = text.find('}');
   KernelRequest request;
-  QUERN_ASSIGN_OR_RETURN(request.schedule, tile::Schedule::parse(text.substr(0, close == std::string_view::npos
-                                                                                     ? text.size()
-                                                                                     : close + 1)));
+  QUERN_ASSIGN_OR_RETURN(
+      request.schedule,
+      tile::Schedule::parse(text.substr(0, close == std::string_view::npos ? text.size() : close + 1)));
   request.kernel = request.schedule.kernel;
   std::istringstream fields{std::string(text.substr(close + 1))};
   for (std::string field; fields >> field;) {
     size_t equals = field.find('=');
     if (equals == std::string::npos)
-      return Status::error(Exit::Usage, "E-SCHEDULE-SYNTAX", "cannot read the kernel request `" + std::string(text) + "`")
+      return Status::error(Exit::Usage, "E-SCHEDULE-SYNTAX",
+                           "cannot read the kernel request `" + std::string(text) + "`")
           .cause("`" + field + "` has no value");
     std::string name = field.substr(0, equals), value = field.substr(equals + 1);
     int64_t integer = 0;
@@ -41,7 +42,8 @@ static constexpr std::string_view magic = "quern-kernel-3";
 
 std::string writeCompiledKernel(const CompiledKernel &kernel) {
   std::ostringstream facts;
-  facts << kernel.symbol << " " << kernel.threads << " " << kernel.sharedBytes << " " << kernel.arguments.size();
+  facts << kernel.symbol << " " << kernel.threads << " " << kernel.sharedBytes << " "
+        << kernel.arguments.size();
   for (KernelArgument argument : kernel.arguments)
     facts << " " << int(argument);
   facts << " " << kernel.grid.size();

@@ -1,7 +1,8 @@
 //===- ScheduleSource.h - Where Schedules come from that somebody measured ----===//
 //
-// The compiler asks a source for the Schedule of each kernel before it takes the default one. This header knows
-// no MLIR: a tuning database answers in tuner/apply, and so does the slice of one that is frozen in an artifact.
+// The compiler asks a source for the Schedule of each kernel before it takes the default one. This header
+// knows no MLIR: a tuning database answers in tuner/apply, and so does the slice of one that is frozen in an
+// artifact.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_LOWERING_SCHEDULESOURCE_H
@@ -20,8 +21,9 @@ class ScheduleSource {
 public:
   virtual ~ScheduleSource() = default;
 
-  /// A Schedule for |request|, whose own is the default one, in code for |target| that serves all numbers of rows
-  /// from |firstRows| to |lastRows|. Nothing: the default. Equal questions get equal answers. Called by one thread.
+  /// A Schedule for |request|, whose own is the default one, in code for |target| that serves all numbers of
+  /// rows from |firstRows| to |lastRows|. Nothing: the default. Equal questions get equal answers. Called by
+  /// one thread.
   virtual std::optional<tile::Schedule> find(const KernelRequest &request, const CodeTarget &target,
                                              int64_t firstRows, int64_t lastRows) = 0;
 

@@ -10,7 +10,7 @@ namespace quern::runtime {
 /// What the driver says of a device now. A figure that it does not give, or that cannot be (a power of 0 W, a
 /// temperature below -50 degrees), is nothing.
 struct DeviceConditions {
-  std::optional<double> clockMhz = {};         ///< of the units that compute
+  std::optional<double> clockMhz = {}; ///< of the units that compute
   std::optional<double> memoryClockMhz = {};
   std::optional<double> powerWatts = {};
   std::optional<double> powerLimitWatts = {};

@@ -103,7 +103,9 @@ TEST(Trace, ManyThreads) {
 TEST(Trace, WritesAFileOrSaysWhyNot) {
   ScratchDirectory scratch;
   Trace trace;
-  { TraceSpan span(&trace, "c", "n"); }
+  {
+    TraceSpan span(&trace, "c", "n");
+  }
   ASSERT_TRUE(trace.write(scratch / "t.json").ok());
   EXPECT_TRUE(readJsonFile(scratch / "t.json").ok());
   Status refused = trace.write(scratch / "none/t.json");

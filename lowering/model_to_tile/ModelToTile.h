@@ -38,9 +38,9 @@ struct LoweredModel {
 };
 
 /// Lowers |module| for |target| on |rung|. The plan's kernels have their symbol and text; argument kinds,
-/// grid, threads and memory are filled in from the compiled kernels. |schedules| is asked for each kernel before
-/// the default one is taken; it may be null. Exit::Unsupported "E-OPERATOR-UNSUPPORTED" names an operator, or a
-/// use of one, that no kernel covers.
+/// grid, threads and memory are filled in from the compiled kernels. |schedules| is asked for each kernel
+/// before the default one is taken; it may be null. Exit::Unsupported "E-OPERATOR-UNSUPPORTED" names an
+/// operator, or a use of one, that no kernel covers.
 Expected<LoweredModel> lowerModel(mlir::ModuleOp module, const CodeTarget &target, Fp8Flavour fp8, Rung rung,
                                   ScheduleSource *schedules = nullptr);
 

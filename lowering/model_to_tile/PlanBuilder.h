@@ -51,7 +51,8 @@ struct RowGroups {
 
 class PlanBuilder {
 public:
-  PlanBuilder(mlir::ModuleOp module, const CodeTarget &target, Fp8Flavour fp8, Rung rung, ScheduleSource *schedules);
+  PlanBuilder(mlir::ModuleOp module, const CodeTarget &target, Fp8Flavour fp8, Rung rung,
+              ScheduleSource *schedules);
   Status build();
   LoweredModel take() { return std::move(result); }
 

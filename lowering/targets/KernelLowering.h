@@ -2,8 +2,8 @@
 //
 // Walks one kernel and emits, for each tile, one lane value per register of its layout. The files follow the
 // kinds of operation: KernelLowering.cpp (frame, scalars, control flow), MemoryAccess.cpp (loads and stores),
-// TileShapes.cpp (reductions and broadcasts), Relayout.cpp, Rings.cpp, MatrixProducts.cpp, RoleLowering.cpp (slots
-// and roles), Elementwise.cpp (arithmetic), NumberFormats.cpp (bf16 and fp8).
+// TileShapes.cpp (reductions and broadcasts), Relayout.cpp, Rings.cpp, MatrixProducts.cpp, RoleLowering.cpp
+// (slots and roles), Elementwise.cpp (arithmetic), NumberFormats.cpp (bf16 and fp8).
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_LOWERING_TARGETS_KERNELLOWERING_H

@@ -117,7 +117,9 @@ public:
   Expected<std::unique_ptr<Buffer>> allocate(uint64_t bytes) override {
     return CpuBuffer::create(account, bytes);
   }
-  std::unique_ptr<Buffer> adopt(std::span<const std::byte> memory) override { return CpuBuffer::over(memory); }
+  std::unique_ptr<Buffer> adopt(std::span<const std::byte> memory) override {
+    return CpuBuffer::over(memory);
+  }
 
   Status upload(Buffer &to, uint64_t offset, std::span<const std::byte> bytes) override {
     QUERN_RETURN_IF_ERROR(checkBufferRange(to, offset, bytes.size(), "upload"));

@@ -120,8 +120,7 @@ private:
 
 std::string pciBusIdOf(const Symbols &driver, DeviceHandle device) {
   char text[32] = {};
-  if (!driver.cuDeviceGetPCIBusId ||
-      driver.cuDeviceGetPCIBusId(text, sizeof(text) - 1, device) != success)
+  if (!driver.cuDeviceGetPCIBusId || driver.cuDeviceGetPCIBusId(text, sizeof(text) - 1, device) != success)
     return {};
   return text;
 }
@@ -151,8 +150,8 @@ Expected<std::unique_ptr<Device>> open(uint32_t index, const DeviceOptions &opti
                              "cannot find the device");
   QUERN_ASSIGN_OR_RETURN(DeviceInfo info, describe(*driver, static_cast<int>(index), device));
   QUERN_ASSIGN_OR_RETURN(std::shared_ptr<Stream> stream, Stream::create(driver, device));
-  return std::unique_ptr<Device>(new CudaDevice(std::move(info), std::move(stream), options.memoryLimit,
-                                                pciBusIdOf(*driver, device)));
+  return std::unique_ptr<Device>(
+      new CudaDevice(std::move(info), std::move(stream), options.memoryLimit, pciBusIdOf(*driver, device)));
 }
 
 void diagnose(std::vector<Check> &checks) {

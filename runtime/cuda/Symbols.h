@@ -17,14 +17,14 @@
 
 namespace quern::runtime::cuda {
 
-using Result = int;                        // CUresult
-using DeviceHandle = int;                  // CUdevice
-using DeviceAddress = uint64_t;            // CUdeviceptr
-using ContextHandle = struct Context_ *;   // CUcontext
-using StreamHandle = struct Stream_ *;     // CUstream
-using EventHandle = struct Event_ *;       // CUevent
-using ModuleHandle = struct Module_ *;     // CUmodule
-using FunctionHandle = struct Function_ *; // CUfunction
+using Result = int;                          // CUresult
+using DeviceHandle = int;                    // CUdevice
+using DeviceAddress = uint64_t;              // CUdeviceptr
+using ContextHandle = struct Context_ *;     // CUcontext
+using StreamHandle = struct Stream_ *;       // CUstream
+using EventHandle = struct Event_ *;         // CUevent
+using ModuleHandle = struct Module_ *;       // CUmodule
+using FunctionHandle = struct Function_ *;   // CUfunction
 using GraphHandle = struct Graph_ *;         // CUgraph
 using GraphExecHandle = struct GraphExec_ *; // CUgraphExec
 

@@ -40,9 +40,9 @@ struct Management::Entries {
   int (*init)(uint64_t) = nullptr;
   int (*count)(uint32_t *) = nullptr;
   int (*pciId)(uint32_t, uint64_t *) = nullptr;
-  int (*socketPower)(uint32_t, uint64_t *) = nullptr;            // uW, since ROCm 6.0
-  int (*averagePower)(uint32_t, uint32_t, uint64_t *) = nullptr; // uW
-  int (*powerCap)(uint32_t, uint32_t, uint64_t *) = nullptr;     // uW
+  int (*socketPower)(uint32_t, uint64_t *) = nullptr;               // uW, since ROCm 6.0
+  int (*averagePower)(uint32_t, uint32_t, uint64_t *) = nullptr;    // uW
+  int (*powerCap)(uint32_t, uint32_t, uint64_t *) = nullptr;        // uW
   int (*temperature)(uint32_t, uint32_t, int, int64_t *) = nullptr; // thousandths of a degree
 };
 

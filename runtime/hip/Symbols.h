@@ -17,12 +17,12 @@
 
 namespace quern::runtime::hip {
 
-using Result = int;                        // hipError_t
-using HsaResult = int;                     // hsa_status_t
-using StreamHandle = struct Stream_ *;     // hipStream_t
-using EventHandle = struct Event_ *;       // hipEvent_t
-using ModuleHandle = struct Module_ *;     // hipModule_t
-using FunctionHandle = struct Function_ *; // hipFunction_t
+using Result = int;                          // hipError_t
+using HsaResult = int;                       // hsa_status_t
+using StreamHandle = struct Stream_ *;       // hipStream_t
+using EventHandle = struct Event_ *;         // hipEvent_t
+using ModuleHandle = struct Module_ *;       // hipModule_t
+using FunctionHandle = struct Function_ *;   // hipFunction_t
 using GraphHandle = struct Graph_ *;         // hipGraph_t
 using GraphExecHandle = struct GraphExec_ *; // hipGraphExec_t
 

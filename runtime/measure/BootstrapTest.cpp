@@ -31,7 +31,8 @@ TEST(Bootstrap, ConstantsHaveAnIntervalOfNoWidth) {
 
 TEST(Bootstrap, TheSameSamplesGiveTheSameInterval) {
   std::vector<double> a = logNormal(20, 2, 0.1, 1), b = logNormal(31, 1, 0.1, 2);
-  Estimate first = bootstrapRatio(a, b), second = bootstrapRatio(a, b), other = bootstrapRatio(a, b, {.seed = 9});
+  Estimate first = bootstrapRatio(a, b), second = bootstrapRatio(a, b),
+           other = bootstrapRatio(a, b, {.seed = 9});
   EXPECT_EQ(first.low, second.low);
   EXPECT_EQ(first.high, second.high);
   EXPECT_NE(first.low, other.low);
@@ -41,9 +42,11 @@ TEST(Bootstrap, TheSameSamplesGiveTheSameInterval) {
 }
 
 // The distribution of the drawn median of five values is exact: P(median <= x(k)) = P(Binomial(5, k/5) >= 3),
-// 5.8 % for k = 1 and 31.7 % for k = 2, so the 2.5 % quantile is the smallest value and the 97.5 % the largest.
+// 5.8 % for k = 1 and 31.7 % for k = 2, so the 2.5 % quantile is the smallest value and the 97.5 % the
+// largest.
 TEST(Bootstrap, SmallSetsFollowTheBinomialDistribution) {
-  const std::vector<double> a = {1, 2, 3, 4, 5, 5}; // six, as the contract wants; the tie does not matter below
+  const std::vector<double> a = {1, 2, 3,
+                                 4, 5, 5}; // six, as the contract wants; the tie does not matter below
   Estimate e = bootstrapRatio(a, constant(6, 1));
   EXPECT_DOUBLE_EQ(e.median, 3.5);
   EXPECT_GE(e.low, 1);
@@ -56,8 +59,8 @@ TEST(Bootstrap, IntervalHoldsTheRatio) {
   int held = 0;
   constexpr int trials = 300;
   for (int t = 0; t < trials; ++t) {
-    Estimate e = bootstrapRatio(logNormal(25, 3, 0.2, uint64_t(2 * t)), logNormal(25, 2, 0.3, uint64_t(2 * t + 1)),
-                                {.draws = 500});
+    Estimate e = bootstrapRatio(logNormal(25, 3, 0.2, uint64_t(2 * t)),
+                                logNormal(25, 2, 0.3, uint64_t(2 * t + 1)), {.draws = 500});
     held += e.low <= 1.5 && 1.5 <= e.high;
   }
   EXPECT_GE(held, int(0.91 * trials));

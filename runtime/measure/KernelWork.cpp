@@ -29,7 +29,10 @@ public:
 
   double bytes(std::string_view key) const {
     const std::string_view type = find(key);
-    return type.starts_with("f8") || type.starts_with("i8") ? 1 : type == "bf16" || type == "f16" ? 2 : type == "f32" || type == "i32" ? 4 : 0;
+    return type.starts_with("f8") || type.starts_with("i8") ? 1
+           : type == "bf16" || type == "f16"                ? 2
+           : type == "f32" || type == "i32"                 ? 4
+                                                            : 0;
   }
 
 private:
@@ -66,7 +69,8 @@ Work kernelWork(std::string_view text, int64_t rowCount) {
   } else if (p.kernel == "rms_norm" || p.kernel == "layer_norm") {
     work.bytes = rows * heads * n * p.bytes("X") * (p.number("RESIDUAL") ? 2 : 1);
   } else if (p.kernel == "pointwise") {
-    work.bytes = rows * heads * n * (p.bytes("A") + (p.number("HAS_B") && !p.number("ROW_B") ? p.bytes("B") : 0));
+    work.bytes =
+        rows * heads * n * (p.bytes("A") + (p.number("HAS_B") && !p.number("ROW_B") ? p.bytes("B") : 0));
   } else if (p.kernel == "combine") {
     work.bytes = rows * n * (p.number("KSEL") * p.bytes("X") + (p.number("SHARED") ? p.bytes("Y") : 0));
   } else if (p.kernel == "quantise") {

@@ -9,10 +9,10 @@
 
 namespace quern::runtime {
 
-/// The work of one launch of a kernel, from its text as plans have it ("linear{tile=...} K=256 N=128 ...") and its
-/// number of rows. Operations are those of matrix products. Bytes are what must be read from memory once; what
-/// is written may stay in a cache, and what depends on data that is not known here (experts that are hit beyond
-/// the first, the length of a context) is left out. Zero for a kernel that is not known.
+/// The work of one launch of a kernel, from its text as plans have it ("linear{tile=...} K=256 N=128 ...")
+/// and its number of rows. Operations are those of matrix products. Bytes are what must be read from memory
+/// once; what is written may stay in a cache, and what depends on data that is not known here (experts that
+/// are hit beyond the first, the length of a context) is left out. Zero for a kernel that is not known.
 Work kernelWork(std::string_view text, int64_t rows);
 
 /// The number of rows of a launch: by the kernels' convention the first of its scalars.

@@ -46,7 +46,8 @@ Expected<double> timeModel(Session &session, const ModelTest &test) {
   QUERN_RETURN_IF_ERROR(std::move(status));
   QUERN_RETURN_IF_ERROR(std::move(ended));
   if (!(seconds > 0))
-    return Status::error(Exit::Unexpected, "E-MEASURE-NO-TIME", "the clock of the host did not move during a run");
+    return Status::error(Exit::Unexpected, "E-MEASURE-NO-TIME",
+                         "the clock of the host did not move during a run");
   return seconds;
 }
 

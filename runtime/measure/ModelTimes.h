@@ -17,8 +17,8 @@ struct ModelTest {
   int64_t positions() const { return depth + prompt + generated; }
 };
 
-/// Runs |test| once on a fresh sequence, on ids that repeat seldom, and gives the seconds of what is timed, by
-/// the host's clock: each step waits for its logits, as generation does. Exit::Unsupported
+/// Runs |test| once on a fresh sequence, on ids that repeat seldom, and gives the seconds of what is timed,
+/// by the host's clock: each step waits for its logits, as generation does. Exit::Unsupported
 /// "E-DEVICE-NO-TIME" on an emulated device; errors of `Session::run`.
 Expected<double> timeModel(Session &session, const ModelTest &test);
 

@@ -27,7 +27,8 @@ Status runStep(Session &session, int64_t tokens, const Session::RowSink &sink) {
 }
 
 Status noKernel(const std::string &filter) {
-  return Status::error(Exit::Usage, "E-BENCH-KERNEL", "no kernel of the step has `" + filter + "` in its text")
+  return Status::error(Exit::Usage, "E-BENCH-KERNEL",
+                       "no kernel of the step has `" + filter + "` in its text")
       .remedy("`quern inspect` lists the kernels");
 }
 
@@ -48,8 +49,8 @@ std::optional<size_t> LaunchGroups::find(const ObservedLaunch &launch) {
   const PlanKernel &kernel = plan.kernels[size_t(launch.launch.kernel)];
   if (kernel.text.find(filter) == std::string::npos)
     return std::nullopt;
-  auto [it, fresh] = known.try_emplace({launch.launch.kernel, launch.launch.note, scalarsOf(launch.arguments)},
-                                       kernels.size());
+  auto [it, fresh] = known.try_emplace(
+      {launch.launch.kernel, launch.launch.note, scalarsOf(launch.arguments)}, kernels.size());
   if (fresh) {
     StepKernel &one = kernels.emplace_back();
     one.symbol = kernel.symbol;
@@ -90,7 +91,8 @@ Expected<std::vector<KernelTime>> timeKernels(Session &session, int64_t tokens, 
     ++times[*group].launches;
     return Status::success();
   });
-  Status status = runStep(session, tokens, [](size_t, size_t, std::span<const float>) { return Status::success(); });
+  Status status =
+      runStep(session, tokens, [](size_t, size_t, std::span<const float>) { return Status::success(); });
   session.launches().observe({});
   QUERN_RETURN_IF_ERROR(std::move(status));
   if (times.empty())
@@ -114,8 +116,8 @@ Expected<std::vector<double>> StepSampler::sample() {
   Device &device = session->launchDevice();
   std::vector<double> sums;
   std::vector<uint32_t> counts;
-  // The mark behind a launch is queued with it, without waiting in between: the host's time is then no part of the
-  // device's.
+  // The mark behind a launch is queued with it, without waiting in between: the host's time is then no part
+  // of the device's.
   auto observer = [&](const ObservedLaunch &observed) -> Status {
     std::optional<size_t> group = groups.find(observed);
     if (!group)

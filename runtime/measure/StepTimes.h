@@ -31,13 +31,15 @@ struct KernelTime : StepKernel {
   double stepSeconds() const { return measurement.seconds.median * launches; }
 };
 
-/// Which launches of a step are the same work: the kernel, what it is for and its scalars, not where its data lie.
+/// Which launches of a step are the same work: the kernel, what it is for and its scalars, not where its data
+/// lie.
 class LaunchGroups {
 public:
   /// Kernels whose text does not contain |filter| are left out.
   LaunchGroups(const Plan &plan, std::string filter) : plan(plan), filter(std::move(filter)) {}
 
-  /// The number of the launch's group, counted from 0, or nothing where it is left out. |kernels| holds as many.
+  /// The number of the launch's group, counted from 0, or nothing where it is left out. |kernels| holds as
+  /// many.
   std::optional<size_t> find(const ObservedLaunch &launch);
   std::vector<StepKernel> kernels; ///< launches are not counted here
   const std::string &wanted() const { return filter; }
@@ -52,8 +54,8 @@ private:
 std::vector<uint32_t> benchTokens(int64_t count, int64_t vocabulary);
 
 /// Runs one step of |tokens| tokens of a fresh sequence, and times every kernel where it first stands, on the
-/// data that it has there. A kernel that adds to its input does so again in every run, so the logits of the step
-/// mean nothing. |limits| replaces what is known of the device.
+/// data that it has there. A kernel that adds to its input does so again in every run, so the logits of the
+/// step mean nothing. |limits| replaces what is known of the device.
 ///
 /// |tokens| is at most `session.tokensPerStep()`. Exit::Usage "E-BENCH-KERNEL" where no kernel has
 /// |filter| in its text; the errors of Session and Stopwatch.
@@ -61,8 +63,8 @@ Expected<std::vector<KernelTime>> timeKernels(Session &session, int64_t tokens, 
                                               const MeasureOptions &options,
                                               const std::optional<DeviceLimits> &limits = {});
 
-/// One sample of every kernel of a step, each launch timed where it stands: the step runs as always, and its logits
-/// are right. For comparisons, in which the steps of two sides take turns.
+/// One sample of every kernel of a step, each launch timed where it stands: the step runs as always, and its
+/// logits are right. For comparisons, in which the steps of two sides take turns.
 class StepSampler {
 public:
   /// |session| outlives the sampler. Errors of Stopwatch::create.

@@ -79,8 +79,8 @@ std::string cpuHardware(const CpuidFacts &facts) {
   for (char letter : facts.maker)
     if (letter > ' ' && letter <= '~')
       maker += letter;
-  return "cpu:" + (maker.empty() ? "unknown" : maker) + "-" + std::to_string(family) + "-" + std::to_string(model) +
-         "-" + std::to_string(word & 15);
+  return "cpu:" + (maker.empty() ? "unknown" : maker) + "-" + std::to_string(family) + "-" +
+         std::to_string(model) + "-" + std::to_string(word & 15);
 }
 
 CpuFeatures decideCpuFeatures(const CpuidFacts &f) {

@@ -37,7 +37,8 @@ struct CpuFeatures {
   std::vector<std::string> features; ///< beyond the level, sorted: "avx512bf16", "avx512fp16", "avxvnni", ...
 };
 
-/// "cpu:GenuineIntel-6-143-8": maker, family, model and stepping, as the makers' manuals put them together from leaf 1.
+/// "cpu:GenuineIntel-6-143-8": maker, family, model and stepping, as the makers' manuals put them together
+/// from leaf 1.
 std::string cpuHardware(const CpuidFacts &facts);
 
 /// The facts of the processor that runs this; all zero on another architecture.

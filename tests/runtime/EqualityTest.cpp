@@ -57,8 +57,8 @@ TEST_P(EqualityTest, HoweverThePromptIsCut) {
   expectSameBits(whole, logitsOf(*narrow, tokens), "steps of 37");
 }
 
-/// Without that mode kernels are chosen by the size of a step: the logits stay close on both sides of a choice, and
-/// equal in bits where all steps are on one side.
+/// Without that mode kernels are chosen by the size of a step: the logits stay close on both sides of a
+/// choice, and equal in bits where all steps are on one side.
 TEST_P(EqualityTest, OnBothSidesOfAChoice) {
   std::unique_ptr<Session> invariant = openModel(GetParam(), {.context = 1200, .batchInvariant = true});
   std::unique_ptr<Session> session = openModel(GetParam(), {.context = 1200});

@@ -44,9 +44,9 @@ std::string ratesText(const DeviceInfo &info, const report::Peaks &peaks) {
 
 void printHead(const Session &session, const report::ResultSet &set) {
   const DeviceInfo &info = session.deviceInfo();
-  std::printf("%s, %s, %u units%s%s; plan %s (%s); %s\n", info.name.c_str(), info.description.c_str(), info.units,
-              info.driver.empty() ? "" : ", driver ", info.driver.c_str(), session.plan().target.c_str(),
-              session.plan().rung.c_str(), ratesText(info, set.peaks).c_str());
+  std::printf("%s, %s, %u units%s%s; plan %s (%s); %s\n", info.name.c_str(), info.description.c_str(),
+              info.units, info.driver.empty() ? "" : ", driver ", info.driver.c_str(),
+              session.plan().target.c_str(), session.plan().rung.c_str(), ratesText(info, set.peaks).c_str());
   std::string conditions;
   auto show = [&](const char *key, const char *unit) {
     if (const Json *range = set.context.find(key)) {
@@ -70,13 +70,13 @@ void printKernels(int64_t tokens, const std::vector<KernelTime> &kernels) {
   for (const KernelTime &kernel : kernels)
     sum += kernel.stepSeconds();
   std::printf("\nstep of %lld tokens: %.1f us in kernels\n", static_cast<long long>(tokens), sum * 1e6);
-  std::printf("  %-32s %-14s %8s %10s %10s %21s %6s %9s\n", "kernel", "for", "launches", "blocks", "median us",
-              "95 % interval us", "share", "GB/s read");
+  std::printf("  %-32s %-14s %8s %10s %10s %21s %6s %9s\n", "kernel", "for", "launches", "blocks",
+              "median us", "95 % interval us", "share", "GB/s read");
   for (const KernelTime &kernel : kernels) {
     const Estimate &e = kernel.measurement.seconds;
     std::printf("  %-32s %-14s %8u %10u %10.2f %10.2f-%-10.2f %5.1f%% %9.3g\n", kernel.symbol.c_str(),
-                kernel.note.c_str(), kernel.launches, kernel.blocks, e.median * 1e6, e.low * 1e6, e.high * 1e6,
-                100 * kernel.stepSeconds() / sum, kernel.measurement.bytesPerSecond() / 1e9);
+                kernel.note.c_str(), kernel.launches, kernel.blocks, e.median * 1e6, e.low * 1e6,
+                e.high * 1e6, 100 * kernel.stepSeconds() / sum, kernel.measurement.bytesPerSecond() / 1e9);
   }
 }
 
@@ -199,12 +199,16 @@ void printModel(const report::ResultSet &set, OutputFormat format) {
     }
     // The columns that llama-bench shows people.
     Json &one = rows.emplace_back(Json::object());
-    for (auto [column, key] : {std::pair("model", "model_filename"), {"size", "model_size"}, {"device", "device"},
-                               {"threads", "n_threads"}, {"test", "test"}})
+    for (auto [column, key] : {std::pair("model", "model_filename"),
+                               {"size", "model_size"},
+                               {"device", "device"},
+                               {"threads", "n_threads"},
+                               {"test", "test"}})
       if (const Json *value = whole.find(key))
         one.set(column, key == std::string("model_size") ? Json(formatBytes(value->number())) : *value);
     char rate[64];
-    std::snprintf(rate, sizeof rate, "%.2f ± %.2f", whole.find("avg_ts")->number(), whole.find("stddev_ts")->number());
+    std::snprintf(rate, sizeof rate, "%.2f ± %.2f", whole.find("avg_ts")->number(),
+                  whole.find("stddev_ts")->number());
     one.set("t/s", rate);
   }
   std::printf("%s", rowsText(report::modelSchema, rows, format).c_str());
@@ -224,7 +228,8 @@ Status benchModel(const BenchOptions &options) {
   report::ResultSet set;
   set.name = session->deviceInfo().name;
   set.context = report::sessionContext(*session);
-  QUERN_ASSIGN_OR_RETURN(std::unique_ptr<Timer> clock, session->launchDevice().timer()); // an emulated device has none
+  QUERN_ASSIGN_OR_RETURN(std::unique_ptr<Timer> clock,
+                         session->launchDevice().timer()); // an emulated device has none
   set.peaks = report::deviceRates(session->deviceInfo(), session->deviceInfo().units).peaks;
   report::ConditionsLog conditions;
   Progress progress(options.flags.progressMode(), "bench model", tests.size() * (options.repetitions + 1));
@@ -263,9 +268,9 @@ Status benchModel(const BenchOptions &options) {
   std::printf("\n  %-24s %12s %12s %12s %23s\n", "test", "tokens/s", "+-", "median ms", "95 % interval ms");
   for (const report::ResultRow &row : set.rows) {
     const Json json = report::modelRow(set, row);
-    std::printf("  %-24s %12.2f %12.2f %12.3f %11.3f-%-11.3f\n", row.name.c_str(), json.find("avg_ts")->number(),
-                json.find("stddev_ts")->number(), row.seconds.median * 1e3, row.seconds.low * 1e3,
-                row.seconds.high * 1e3);
+    std::printf("  %-24s %12.2f %12.2f %12.3f %11.3f-%-11.3f\n", row.name.c_str(),
+                json.find("avg_ts")->number(), json.find("stddev_ts")->number(), row.seconds.median * 1e3,
+                row.seconds.low * 1e3, row.seconds.high * 1e3);
   }
   if (options.repetitions < 6)
     std::printf("  (fewer than 6 runs: from the smallest to the largest)\n");
@@ -305,7 +310,9 @@ void addModelVerb(CLI::App &app, const std::shared_ptr<BenchOptions> &options) {
 
 void ModelTestFlags::add(CLI::App &app) {
   const auto counts = CLI::Range(int64_t(1), int64_t(1) << 24);
-  app.add_option("-p,--prompt", prompts, "Tokens of a prompt, several with commas between")->delimiter(',')->check(counts);
+  app.add_option("-p,--prompt", prompts, "Tokens of a prompt, several with commas between")
+      ->delimiter(',')
+      ->check(counts);
   app.add_option("-n,--gen", generated, "Tokens that are generated one by one, several with commas")
       ->delimiter(',')
       ->check(counts);
@@ -334,7 +341,8 @@ Expected<std::vector<ModelTest>> ModelTestFlags::tests() const {
           continue;
         }
       }
-      return Status::error(Exit::Usage, "E-BENCH-TESTS", "`" + text + "` is no pair of a prompt and generation")
+      return Status::error(Exit::Usage, "E-BENCH-TESTS",
+                           "`" + text + "` is no pair of a prompt and generation")
           .remedy("write for example --pg 512,128");
     }
   }
@@ -345,7 +353,8 @@ void addSessionFlags(CLI::App &app, SessionOptions &options) {
   app.add_option("--device", options.device, "cpu, cuda:0, hip:0; default: the best present");
   app.add_option("--threads", options.deviceOptions.threads, "Host threads; default: all allowed")
       ->check(CLI::Range(1u, 4096u));
-  app.add_option("--weights-dir", options.weightsDirectory, "The checkpoint of an artifact with linked weights");
+  app.add_option("--weights-dir", options.weightsDirectory,
+                 "The checkpoint of an artifact with linked weights");
 }
 
 VerbBody addBenchFlags(CLI::App &app, EmulatedFactory emulated) {

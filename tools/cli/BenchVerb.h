@@ -9,11 +9,12 @@
 
 namespace quern::tools {
 
-/// `bench kernel`: times of the kernels of an artifact on a device; `bench model`: of prompts and of generation.
-/// |emulated| as for `addRunFlags`: an emulated device is refused, with a sentence that says why.
+/// `bench kernel`: times of the kernels of an artifact on a device; `bench model`: of prompts and of
+/// generation. |emulated| as for `addRunFlags`: an emulated device is refused, with a sentence that says why.
 VerbBody addBenchFlags(CLI::App &app, runtime::EmulatedFactory emulated);
 
-/// Tests of prompts, of generation and of both, each at each depth, as --prompt, --gen, --pg and --depth ask for.
+/// Tests of prompts, of generation and of both, each at each depth, as --prompt, --gen, --pg and --depth ask
+/// for.
 struct ModelTestFlags {
   std::vector<int64_t> prompts, generated, depths = {0};
   std::vector<std::string> both; ///< "512,128"

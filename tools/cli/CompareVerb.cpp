@@ -128,14 +128,15 @@ std::string commandText(const CompareOptions &o) {
     for (size_t i = 0; i < o.tokens.size(); ++i)
       text += (i ? "," : "") + std::to_string(o.tokens[i]);
     if (o.targets.empty())
-      text += " --rounds " + std::to_string(o.rounds) + " --order " + o.order + " --seed " + std::to_string(o.seed);
+      text += " --rounds " + std::to_string(o.rounds) + " --order " + o.order + " --seed " +
+              std::to_string(o.seed);
   }
   return text;
 }
 
 void printText(const Comparison &comparison, const Ledger &ledger) {
-  std::printf("A  %s\nB  %s\nratio = time of B / time of A, 95 %% intervals, %s\n\n", comparison.a->name.c_str(),
-              comparison.b->name.c_str(),
+  std::printf("A  %s\nB  %s\nratio = time of B / time of A, 95 %% intervals, %s\n\n",
+              comparison.a->name.c_str(), comparison.b->name.c_str(),
               comparison.paired ? "samples taken in turns" : "sides measured apart");
   std::printf("  %-40s %12s %12s %8s %17s  %s\n", "result", "A us", "B us", "B / A", "interval", "faster");
   for (const Pair &pair : comparison.pairs) {
@@ -182,7 +183,8 @@ void print(const Comparison &comparison, const Ledger &ledger, OutputFormat form
     for (const Json::Member &member : pair.members())
       if (member.value.isObject())
         for (const char *part : {"median", "low", "high"})
-          row.set(member.key + (std::string(part) == "median" ? "" : std::string("_") + part), *member.value.find(part));
+          row.set(member.key + (std::string(part) == "median" ? "" : std::string("_") + part),
+                  *member.value.find(part));
       else
         row.set(member.key, member.value);
   }
@@ -246,8 +248,8 @@ Status gateOf(const CompareOptions &options, const Comparison &comparison) {
   return gate.check(comparison);
 }
 
-/// |replayed| is the directory that the files are copies in, where they are; their names are then those of the
-/// originals.
+/// |replayed| is the directory that the files are copies in, where they are; their names are then those of
+/// the originals.
 Status compareFiles(const CompareOptions &options, const std::string &a, const std::string &b,
                     const std::string &replayed) {
   QUERN_ASSIGN_OR_RETURN(ResultSet first, readResults(a));
@@ -294,7 +296,8 @@ Status compareTurns(const CompareOptions &options, const std::vector<std::string
   progress.finish();
   Report report(options, std::move(result.a), std::move(result.b), true);
   if (!digests.empty() && report.digests() != digests)
-    return Status::error(Exit::BadInput, "E-REPLAY-CHANGED", "the artifacts are not those that were compared before")
+    return Status::error(Exit::BadInput, "E-REPLAY-CHANGED",
+                         "the artifacts are not those that were compared before")
         .remedy("compile them again with the compiler of the replay, or compare anew");
   QUERN_RETURN_IF_ERROR(report.compare());
   QUERN_RETURN_IF_ERROR(report.write("turns"));
@@ -303,7 +306,8 @@ Status compareTurns(const CompareOptions &options, const std::vector<std::string
     return gateOf(options, report.comparison);
   if (options.save.empty() || result.ended.exit() == Exit::Interrupted)
     return std::move(result.ended);
-  return Status::error(Exit::Partial, "E-COMPARE-ENDED", "the comparison ended early; what was measured is saved")
+  return Status::error(Exit::Partial, "E-COMPARE-ENDED",
+                       "the comparison ended early; what was measured is saved")
       .cause(result.ended.message())
       .remedy("see `" + options.save + "`");
 }
@@ -317,8 +321,8 @@ std::vector<std::string> emulatedTargets(const std::vector<std::string> &devices
   return targets;
 }
 
-/// What the launches of one step of |side| do on an emulated device: counts by class of instruction, bytes, and the
-/// time that is modelled from them.
+/// What the launches of one step of |side| do on an emulated device: counts by class of instruction, bytes,
+/// and the time that is modelled from them.
 Status countSide(const CompareOptions &options, int64_t tokens, ModelledSide &side) {
   QUERN_ASSIGN_OR_RETURN(TargetSpec spec, parseTarget(side.target));
   SessionOptions own = options.session;
@@ -353,18 +357,19 @@ Status countSide(const CompareOptions &options, int64_t tokens, ModelledSide &si
 void printModelled(const ModelledComparison &comparison) {
   std::printf("modelled, not measured: no device ran this, and no side is called faster\n");
   for (auto [name, side] : {std::pair("A", &comparison.a), std::pair("B", &comparison.b)})
-    std::printf("%s  %s (%s)%s%s: modelled floor of a step of %lld tokens %.3f us\n", name, side->target.c_str(),
-                side->rung.c_str(), side->card.empty() ? "" : ", numbers of ", side->card.c_str(),
-                static_cast<long long>(comparison.tokens), side->floorSeconds() * 1e6);
-  std::printf("\n  %-40s %8s %14s %14s %8s %8s %8s %8s\n", "kernel", "launches", "A modelled us", "B modelled us",
-              "threads", "", "shared", "");
+    std::printf("%s  %s (%s)%s%s: modelled floor of a step of %lld tokens %.3f us\n", name,
+                side->target.c_str(), side->rung.c_str(), side->card.empty() ? "" : ", numbers of ",
+                side->card.c_str(), static_cast<long long>(comparison.tokens), side->floorSeconds() * 1e6);
+  std::printf("\n  %-40s %8s %14s %14s %8s %8s %8s %8s\n", "kernel", "launches", "A modelled us",
+              "B modelled us", "threads", "", "shared", "");
   for (const ModelledKernel &a : comparison.a.kernels) {
     auto b = std::find_if(comparison.b.kernels.begin(), comparison.b.kernels.end(),
                           [&](const ModelledKernel &kernel) { return kernel.name == a.name; });
     if (b == comparison.b.kernels.end())
       continue;
-    std::printf("  %-40s %8lld %14.4f %14.4f %8u %8u %8u %8u\n", a.name.c_str(), static_cast<long long>(a.launches),
-                a.floorSeconds * 1e6, b->floorSeconds * 1e6, a.threads, b->threads, a.sharedBytes, b->sharedBytes);
+    std::printf("  %-40s %8lld %14.4f %14.4f %8u %8u %8u %8u\n", a.name.c_str(),
+                static_cast<long long>(a.launches), a.floorSeconds * 1e6, b->floorSeconds * 1e6, a.threads,
+                b->threads, a.sharedBytes, b->sharedBytes);
   }
 }
 
@@ -375,7 +380,8 @@ Status compareModelled(const CompareOptions &options, const std::vector<std::str
   ModelledComparison comparison;
   comparison.artifact = artifact.name();
   comparison.compiler = artifact.manifest().fingerprint;
-  if (auto module = artifact.manifest().members.find("model.mlir"); module != artifact.manifest().members.end())
+  if (auto module = artifact.manifest().members.find("model.mlir");
+      module != artifact.manifest().members.end())
     comparison.module = module->second.hex();
   comparison.tokens = options.tokens.front();
   QUERN_ASSIGN_OR_RETURN(comparison.a, modelTarget(artifact, targets[0], comparison.tokens));
@@ -421,7 +427,8 @@ Status compareReplay(CompareOptions options) {
     return usage("a comparison of files is not saved a second time", "copy the directory");
   const std::string a = options.replay + "/" + command.aFile, b = options.replay + "/" + command.bFile;
   if (options.inputs.size() != 2)
-    return Status::error(Exit::BadInput, "E-REPLAY-FORM", "`" + options.replay + "` compares other than two files");
+    return Status::error(Exit::BadInput, "E-REPLAY-FORM",
+                         "`" + options.replay + "` compares other than two files");
   return compareFiles(options, a, b, options.replay);
 }
 
@@ -432,11 +439,13 @@ Status compare(const CompareOptions &options) {
   if (!options.replay.empty())
     return compareReplay(options);
   if (options.inputs.empty())
-    return usage("there is nothing to compare", "give two files of results, or an artifact and two devices or targets");
+    return usage("there is nothing to compare",
+                 "give two files of results, or an artifact and two devices or targets");
   const size_t results = size_t(std::count_if(options.inputs.begin(), options.inputs.end(), isResults));
   if (results) {
     if (options.inputs.size() != 2 || results != 2)
-      return usage("results are compared with results", "give two files that `quern bench --format json` wrote");
+      return usage("results are compared with results",
+                   "give two files that `quern bench --format json` wrote");
     return compareFiles(options, options.inputs[0], options.inputs[1], "");
   }
   std::vector<std::string> targets = options.targets;
@@ -445,7 +454,8 @@ Status compare(const CompareOptions &options) {
   if (!targets.empty()) {
     if (targets.size() != 2 || options.inputs.size() != 1 || emulated.size() != options.devices.size())
       return usage("two targets of one artifact are modelled side by side",
-                   "give one artifact and two of --target or --device emulated:TARGET; what is modelled is not compared "
+                   "give one artifact and two of --target or --device emulated:TARGET; what is modelled is "
+                   "not compared "
                    "with what is measured");
     return compareModelled(options, targets);
   }
@@ -461,11 +471,15 @@ Status compare(const CompareOptions &options) {
 VerbBody addCompareFlags(CLI::App &app, EmulatedFactory emulated) {
   auto options = std::make_shared<CompareOptions>();
   options->session.deviceOptions.emulated = emulated;
-  app.add_option("INPUT", options->inputs, "Two files of results (*.json, *.jsonl), or one or two artifacts (*.quern)");
-  app.add_option("--device", options->devices, "Device, once for each side: cpu, cuda:0, hip:0, emulated:TARGET")
+  app.add_option("INPUT", options->inputs,
+                 "Two files of results (*.json, *.jsonl), or one or two artifacts (*.quern)");
+  app.add_option("--device", options->devices,
+                 "Device, once for each side: cpu, cuda:0, hip:0, emulated:TARGET")
       ->take_all();
-  app.add_option("--target", options->targets, "Target, once for each side: modelled, not measured")->take_all();
-  app.add_option("--tokens", options->tokens, "Tokens of the steps whose kernels are timed, with commas between")
+  app.add_option("--target", options->targets, "Target, once for each side: modelled, not measured")
+      ->take_all();
+  app.add_option("--tokens", options->tokens,
+                 "Tokens of the steps whose kernels are timed, with commas between")
       ->delimiter(',')
       ->check(CLI::Range(int64_t(1), int64_t(1) << 20));
   options->tests.add(app);
@@ -476,13 +490,15 @@ VerbBody addCompareFlags(CLI::App &app, EmulatedFactory emulated) {
   app.add_option("--seed", options->seed, "Seed of the random order");
   app.add_flag("--warm-cache", options->warm,
                "Leave in the caches what the step left; default: they are emptied before each kernel");
-  app.add_option("--gate", options->gate, "Exit with 8 unless it holds: 'p50_regress<3%' (docs/Comparing.md)");
+  app.add_option("--gate", options->gate,
+                 "Exit with 8 unless it holds: 'p50_regress<3%' (docs/Comparing.md)");
   app.add_option("--html", options->html, "Write the report, one page that needs no network");
   app.add_option("--save", options->save, "Write a directory that --replay can run again");
   app.add_option("--replay", options->replay, "Run the comparison of such a directory again");
   app.add_option("--threads", options->session.deviceOptions.threads, "Host threads; default: all allowed")
       ->check(CLI::Range(1u, 4096u));
-  app.add_option("--weights-dir", options->session.weightsDirectory, "The checkpoint of artifacts with linked weights");
+  app.add_option("--weights-dir", options->session.weightsDirectory,
+                 "The checkpoint of artifacts with linked weights");
   addFormatFlag(app, options->format);
   addProgramFlags(app, options->flags);
   return [=]() -> Status {

@@ -6,8 +6,9 @@
 
 namespace quern::tools {
 
-/// Two files of results, two devices with one artifact, two artifacts on one device, or two targets of an artifact
-/// that no device here runs. |emulated| as for `addRunFlags`; emulated devices count, they give no times.
+/// Two files of results, two devices with one artifact, two artifacts on one device, or two targets of an
+/// artifact that no device here runs. |emulated| as for `addRunFlags`; emulated devices count, they give no
+/// times.
 VerbBody addCompareFlags(CLI::App &app, runtime::EmulatedFactory emulated);
 
 } // namespace quern::tools

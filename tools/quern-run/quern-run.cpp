@@ -31,7 +31,8 @@ int main(int argc, char **argv) {
     ++argv;
   } else {
     app.footer("More uses: `quern-run devices` lists devices, `quern-run doctor` checks this machine, "
-               "`quern-run bench kernel` takes times, `quern-run compare` compares, `quern-run measure` measures a tuning "
+               "`quern-run bench kernel` takes times, `quern-run compare` compares, `quern-run measure` "
+               "measures a tuning "
                "bundle.");
   }
   if (std::optional<int> code = tools::parseArguments(app, argc, argv))

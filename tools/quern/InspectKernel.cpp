@@ -168,12 +168,9 @@ void appendLaunchRows(const Found &found, std::vector<Json> &rows) {
 
 Expected<std::string> stageText(const Found &found, const std::string &stage) {
   static constexpr std::pair<const char *, lowering::KernelStage> stages[] = {
-      {"tile", lowering::KernelStage::Tile},
-      {"layouts", lowering::KernelStage::Layouts},
-      {"rings", lowering::KernelStage::Rings},
-      {"target", lowering::KernelStage::Target},
-      {"llvm", lowering::KernelStage::Llvm},
-      {"code", lowering::KernelStage::Assembly}};
+      {"tile", lowering::KernelStage::Tile},   {"layouts", lowering::KernelStage::Layouts},
+      {"rings", lowering::KernelStage::Rings}, {"target", lowering::KernelStage::Target},
+      {"llvm", lowering::KernelStage::Llvm},   {"code", lowering::KernelStage::Assembly}};
   lowering::CompileKernelOptions options;
   for (auto [name, value] : stages)
     if (stage == name)

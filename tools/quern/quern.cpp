@@ -35,7 +35,8 @@ int main(int argc, char **argv) {
   verbs["run"] = addRunFlags(add("run", "Generate text with an artifact"), openEmulated);
   verbs["bench"] = addBenchFlags(add("bench", "Take times"), openEmulated);
   verbs["compare"] = addCompareFlags(
-      add("compare", "Hold two devices, artifacts, targets or files of results against each other"), openEmulated);
+      add("compare", "Hold two devices, artifacts, targets or files of results against each other"),
+      openEmulated);
   verbs["devices"] = addDevicesFlags(add("devices", "List the devices of this machine"), openEmulated);
   verbs["doctor"] =
       addDoctorFlags(add("doctor", "Check drivers, memory and directories, and say how to mend them"));

@@ -137,23 +137,23 @@ std::vector<Difference> differences(const Lookup &before, const Lookup &after) {
         return group ? choose(group->measurements, range, lookup.decisions()) : none;
       };
       Choice a = chosen(pair.first, before), b = chosen(pair.second, after);
-    if (a.config == b.config)
-      continue;
-    Difference difference;
-    difference.problem = any.problem();
-    difference.problem.tokens = range;
-    difference.device = any.device();
-    difference.toolchain = any.toolchain();
-    difference.before = a.config;
-    difference.after = b.config;
-    difference.whyBefore = a.why;
-    difference.whyAfter = b.why;
-    difference.ratioBefore = a.ratio;
-    difference.ratioAfter = b.ratio;
-    result.push_back(std::move(difference));
+      if (a.config == b.config)
+        continue;
+      Difference difference;
+      difference.problem = any.problem();
+      difference.problem.tokens = range;
+      difference.device = any.device();
+      difference.toolchain = any.toolchain();
+      difference.before = a.config;
+      difference.after = b.config;
+      difference.whyBefore = a.why;
+      difference.whyAfter = b.why;
+      difference.ratioBefore = a.ratio;
+      difference.ratioAfter = b.ratio;
+      result.push_back(std::move(difference));
+    }
   }
-}
-return result;
+  return result;
 }
 
 } // namespace quern::tuner

@@ -2,7 +2,8 @@
 //
 // The ratio of a row is B's time over A's: above 1 means that A is faster. It has an interval:
 //
-//   - samples that were taken in turns are pairs: the exact interval of the median of their ratios (Estimate.h);
+//   - samples that were taken in turns are pairs: the exact interval of the median of their ratios
+//   (Estimate.h);
 //   - samples of separate runs: the percentile interval of the bootstrap (Bootstrap.h);
 //   - fewer than six samples on either side: none, and no winner is ever named.
 //
@@ -65,7 +66,8 @@ Expected<Comparison> compareResults(const ResultSet &a, const ResultSet &b, bool
 /// True where both contexts say that they were taken in turns in one run: `interleaved` is that run's name.
 bool takenInTurns(const ResultSet &a, const ResultSet &b);
 
-/// {"schema": "quern.compare", ...}: pairs with ratio, interval and verdict, groups, what is on one side only.
+/// {"schema": "quern.compare", ...}: pairs with ratio, interval and verdict, groups, what is on one side
+/// only.
 Json comparisonJson(const Comparison &comparison);
 
 } // namespace quern::report

@@ -34,7 +34,8 @@ Comparison compared(const ResultSet &a, const ResultSet &b, bool paired = false)
   return *std::move(result);
 }
 
-// users.md section 6, number 14: of two sides that are equal, and of two whose difference is inside the noise.
+// users.md section 6, number 14: of two sides that are equal, and of two whose difference is inside the
+// noise.
 TEST(Compare, RefusesToNameAWinnerWhenIntervalsOverlap) {
   for (double difference : {1.0, 1.01})
     for (bool paired : {false, true}) {
@@ -46,7 +47,8 @@ TEST(Compare, RefusesToNameAWinnerWhenIntervalsOverlap) {
         const Pair &pair = c.pairs[0];
         const bool holdsOne = pair.ratio.low <= 1 && 1 <= pair.ratio.high;
         EXPECT_EQ(holdsOne, pair.verdict == Verdict::Undecided);
-        EXPECT_EQ(comparisonJson(c).find("pairs")->items()[0].find("faster")->string() == "no winner", holdsOne);
+        EXPECT_EQ(comparisonJson(c).find("pairs")->items()[0].find("faster")->string() == "no winner",
+                  holdsOne);
         named += !holdsOne;
       }
       EXPECT_LE(named, 6) << difference; // 2 of 40 are expected by chance
@@ -88,8 +90,10 @@ TEST(Compare, FewSamplesNeverWin) {
 
 TEST(Compare, RowsWithoutAPartnerAreListed) {
   std::vector<double> t = noisy(8, 1e-3, 0.1, 1);
-  ResultSet a = setOf({makeRow("both", "kernel", t), makeRow("gone", "kernel", t), makeRow("x", "model", t)}, "a"),
-            b = setOf({makeRow("new", "kernel", t), makeRow("both", "kernel", t), makeRow("x", "kernel", t)}, "b");
+  ResultSet a = setOf({makeRow("both", "kernel", t), makeRow("gone", "kernel", t), makeRow("x", "model", t)},
+                      "a"),
+            b = setOf({makeRow("new", "kernel", t), makeRow("both", "kernel", t), makeRow("x", "kernel", t)},
+                      "b");
   Comparison c = compared(a, b);
   EXPECT_EQ(c.pairs.size(), 1u);
   EXPECT_EQ(c.onlyA, (std::vector<std::string>{"gone", "x"})); // a kernel is no model
@@ -101,7 +105,8 @@ TEST(Compare, RowsWithoutAPartnerAreListed) {
 }
 
 TEST(Compare, GroupsAreWeighedByLaunchesInTheirSums) {
-  ResultRow one = makeRow("one", "kernel", std::vector<double>(8, 1e-3)), two = makeRow("two", "kernel", std::vector<double>(8, 1e-3));
+  ResultRow one = makeRow("one", "kernel", std::vector<double>(8, 1e-3)),
+            two = makeRow("two", "kernel", std::vector<double>(8, 1e-3));
   one.weight = 10;
   ResultRow slowOne = one, fastTwo = two;
   slowOne.samples.assign(8, 2e-3);

@@ -32,7 +32,8 @@ Expected<Gate> Gate::parse(const std::string &text) {
   auto refuse = [&](const char *cause) {
     return Status::error(Exit::Usage, "E-GATE-FORM", "`" + text + "` is no gate")
         .cause(cause)
-        .remedy("write for example p50_regress<3%; the metrics are p50_regress, sure_regress, geomean_regress and "
+        .remedy("write for example p50_regress<3%; the metrics are p50_regress, sure_regress, "
+                "geomean_regress and "
                 "total_regress");
   };
   std::string bare;
@@ -95,8 +96,8 @@ Status Gate::check(const Comparison &comparison) const {
   if (offences.size() > 3)
     say("and " + std::to_string(offences.size() - 3) + " more");
   if (!comparison.onlyA.empty())
-    say("B lacks " + std::to_string(comparison.onlyA.size()) + " of A's results, `" + comparison.onlyA.front() +
-        "` first");
+    say("B lacks " + std::to_string(comparison.onlyA.size()) + " of A's results, `" +
+        comparison.onlyA.front() + "` first");
   return Status::error(Exit::GateFailed, "E-GATE-FAILED", "the gate `" + text + "` does not hold")
       .cause(std::move(cause));
 }

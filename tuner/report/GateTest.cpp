@@ -39,8 +39,9 @@ TEST(Gate, Parses) {
 }
 
 TEST(Gate, RefusesNonsense) {
-  for (const char *text : {"", "p50_regress", "p50<3%", "p50_regress<", "p50_regress<x", "p50_regress<3%%",
-                           "p50_regress>3%", "p50_regress<nan", "p50_regress<inf", "<3%", "p50_regress<3 percent"}) {
+  for (const char *text :
+       {"", "p50_regress", "p50<3%", "p50_regress<", "p50_regress<x", "p50_regress<3%%", "p50_regress>3%",
+        "p50_regress<nan", "p50_regress<inf", "<3%", "p50_regress<3 percent"}) {
     Expected<Gate> gate = Gate::parse(text);
     ASSERT_FALSE(gate.ok()) << text;
     EXPECT_EQ(gate.error().id(), "E-GATE-FORM");

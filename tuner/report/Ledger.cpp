@@ -9,7 +9,8 @@ namespace quern::report {
 
 namespace {
 
-/// The lines, in the order of the report: what they are called and the members of the contexts that they show.
+/// The lines, in the order of the report: what they are called and the members of the contexts that they
+/// show.
 struct Field {
   const char *name;
   std::vector<const char *> keys;
@@ -97,9 +98,11 @@ void addAsymmetries(const Comparison &comparison, Ledger &ledger) {
       if (line.name == name && line.state == LedgerState::Differs)
         list.push_back(line.name + ": " + line.a + " against " + line.b);
   if (!comparison.onlyA.empty())
-    list.push_back(rows(comparison.onlyA.size()) + " on A's side only: `" + comparison.onlyA.front() + "` first");
+    list.push_back(rows(comparison.onlyA.size()) + " on A's side only: `" + comparison.onlyA.front() +
+                   "` first");
   if (!comparison.onlyB.empty())
-    list.push_back(rows(comparison.onlyB.size()) + " on B's side only: `" + comparison.onlyB.front() + "` first");
+    list.push_back(rows(comparison.onlyB.size()) + " on B's side only: `" + comparison.onlyB.front() +
+                   "` first");
   std::set<std::string> onlyA, onlyB;
   for (const Pair &pair : comparison.pairs) {
     auto a = pair.a->facts.find("kernel"), b = pair.b->facts.find("kernel");
@@ -112,11 +115,11 @@ void addAsymmetries(const Comparison &comparison, Ledger &ledger) {
       onlyB.insert(pair.b->name);
   }
   if (!onlyA.empty())
-    list.push_back("A runs " + rows(onlyA.size()) + " on a matrix unit that B runs without: `" + *onlyA.begin() +
-                   "` first");
+    list.push_back("A runs " + rows(onlyA.size()) + " on a matrix unit that B runs without: `" +
+                   *onlyA.begin() + "` first");
   if (!onlyB.empty())
-    list.push_back("B runs " + rows(onlyB.size()) + " on a matrix unit that A runs without: `" + *onlyB.begin() +
-                   "` first");
+    list.push_back("B runs " + rows(onlyB.size()) + " on a matrix unit that A runs without: `" +
+                   *onlyB.begin() + "` first");
 }
 
 /// "A's clock moved from 1410 to 1755 MHz": results under a clock that moves are no one clock's.
@@ -125,8 +128,8 @@ void addMovingClocks(const Comparison &comparison, Ledger &ledger) {
     const Json *clock = set->context.find("clock_mhz");
     const Json *low = clock ? clock->find("min") : nullptr, *high = clock ? clock->find("max") : nullptr;
     if (low && high && low->isNumber() && high->isNumber() && high->number() > 1.05 * low->number())
-      ledger.asymmetries.push_back(std::string(side) + "'s clock moved while it was measured: " + textOf(*clock) +
-                                   " MHz");
+      ledger.asymmetries.push_back(std::string(side) +
+                                   "'s clock moved while it was measured: " + textOf(*clock) + " MHz");
   }
 }
 
@@ -162,7 +165,8 @@ Ledger makeLedger(const Comparison &comparison) {
     }
     return std::to_string(least) + (least == most ? "" : " to " + std::to_string(most));
   };
-  LedgerLine samples{"samples of a result, all kept", repetitions(false), repetitions(true), LedgerState::Equal};
+  LedgerLine samples{"samples of a result, all kept", repetitions(false), repetitions(true),
+                     LedgerState::Equal};
   samples.state = samples.a == samples.b ? LedgerState::Equal : LedgerState::Differs;
   ledger.lines.push_back(std::move(samples));
   addAsymmetries(comparison, ledger);

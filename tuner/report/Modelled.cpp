@@ -12,17 +12,6 @@ using namespace runtime;
 
 namespace {
 
-/// Calls |visit| for each launch of |steps| with the number of its runs.
-template <typename Visit>
-void forEachLaunch(const std::vector<PlanStep> &steps, int64_t runs, const Visit &visit) {
-  for (const PlanStep &step : steps) {
-    if (step.launch)
-      visit(*step.launch, runs);
-    else
-      forEachLaunch(step.repeat->steps, runs * ((step.repeat->end - step.repeat->first) / step.repeat->stride), visit);
-  }
-}
-
 /// By the kernels' convention the first scalar is the number of rows.
 int64_t rowsOf(const Launch &launch, const SymbolValues &symbols) {
   for (const LaunchArgument &argument : launch.arguments)
@@ -38,7 +27,8 @@ uint64_t memberBytes(const Artifact &artifact, const std::string &name) {
   return 0;
 }
 
-/// Operations a second of the card for a product of |text|: those of 8-bit floats only where both operands are.
+/// Operations a second of the card for a product of |text|: those of 8-bit floats only where both operands
+/// are.
 double operationsFor(const CardInfo &card, std::string_view text) {
   const bool eightBits = text.find("QUANTIZED=1") != std::string_view::npos && card.fp8Tflops > 0;
   return 1e12 * (eightBits ? card.fp8Tflops : card.bf16Tflops);
@@ -91,7 +81,8 @@ Expected<ModelledSide> modelTarget(const Artifact &artifact, const std::string &
     known += (known.empty() ? "" : ", ") + target.target;
     // A target that stands for several (`cpu`) is the last of them, the fastest.
     Expected<TargetSpec> spec = parseTarget(target.target);
-    if (spec.ok() && (spec->text() == wanted.text() || (wanted.isCpu() && wanted.architecture.empty() && spec->isCpu())))
+    if (spec.ok() &&
+        (spec->text() == wanted.text() || (wanted.isCpu() && wanted.architecture.empty() && spec->isCpu())))
       found = &target;
   }
   if (!found)
@@ -123,7 +114,11 @@ Expected<ModelledSide> modelTarget(const Artifact &artifact, const std::string &
   const PlanEntry *step = plan.findEntry("step");
   if (!step)
     return side;
-  forEachLaunch(step->steps, 1, [&](const Launch &launch, int64_t runs) {
+  forEachLaunch(step->steps, [&](const PlacedLaunch &placed) {
+    if (placed.choice && placed.choice->at(symbols[placed.choice->by]) != placed.alternative)
+      return;
+    const Launch &launch = placed.launch;
+    const int64_t runs = placed.runs;
     auto [place, fresh] = places.try_emplace({launch.kernel, launch.note}, side.kernels.size());
     if (!fresh) {
       side.kernels[place->second].launches += runs;
@@ -131,7 +126,8 @@ Expected<ModelledSide> modelTarget(const Artifact &artifact, const std::string &
     }
     const PlanKernel &kernel = plan.kernels[size_t(launch.kernel)];
     ModelledKernel &one = side.kernels.emplace_back();
-    one.name = kernel.text.substr(0, kernel.text.find('{')) + "/" + launch.note + "/tokens:" + std::to_string(tokens);
+    one.name = kernel.text.substr(0, kernel.text.find('{')) + "/" + launch.note +
+               "/tokens:" + std::to_string(tokens);
     if (const int count = ++names[one.name]; count > 1)
       one.name += "#" + std::to_string(count);
     one.symbol = kernel.symbol;

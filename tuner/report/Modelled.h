@@ -1,8 +1,8 @@
 //===- Modelled.h - Two targets without hardware, side by side ------------===//
 //
-// What can be said of code that has not run: what each launch must move and compute, how long a card that stands
-// for the target needs for that at best (the floor), and what the code asks of the device. None of it is a time,
-// and no side is called faster.
+// What can be said of code that has not run: what each launch must move and compute, how long a card that
+// stands for the target needs for that at best (the floor), and what the code asks of the device. None of it
+// is a time, and no side is called faster.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_TUNER_REPORT_MODELLED_H
@@ -45,7 +45,8 @@ struct ModelledComparison {
 
 /// The step of |tokens| tokens for |target|, which is one of the artifact's. Exit::Unsupported
 /// "E-TARGET-NOT-IN-ARTIFACT".
-Expected<ModelledSide> modelTarget(const runtime::Artifact &artifact, const std::string &target, int64_t tokens);
+Expected<ModelledSide> modelTarget(const runtime::Artifact &artifact, const std::string &target,
+                                   int64_t tokens);
 
 /// {"schema": "quern.compare.modelled", "measured": false, ...}
 Json modelledJson(const ModelledComparison &comparison);

@@ -74,8 +74,10 @@ std::string floorsDrawing(const std::vector<Couple> &all) {
     const double y = top + step * (double(i) + 0.5);
     svg.text(left - 10, y + 4, a->name, "label", "end");
     svg.line(axis.at(a->floorSeconds), y, axis.at(b->floorSeconds), y, "none");
-    svg.circle(axis.at(a->floorSeconds), y, 4.5, "a-fill", "A: " + numberText(a->floorSeconds * 1e6, 3) + " µs");
-    svg.square(axis.at(b->floorSeconds), y, 4, "b-fill", "B: " + numberText(b->floorSeconds * 1e6, 3) + " µs");
+    svg.circle(axis.at(a->floorSeconds), y, 4.5, "a-fill",
+               "A: " + numberText(a->floorSeconds * 1e6, 3) + " µs");
+    svg.square(axis.at(b->floorSeconds), y, 4, "b-fill",
+               "B: " + numberText(b->floorSeconds * 1e6, 3) + " µs");
   }
   return svg.finish();
 }
@@ -83,8 +85,8 @@ std::string floorsDrawing(const std::vector<Couple> &all) {
 std::string sideLine(const char *name, const ModelledSide &side) {
   std::string text = side.target + " (" + side.rung + ")";
   if (!side.card.empty())
-    text += ", numbers of " + side.card + ": " + numberText(side.peaks.operationsPerSecond / 1e12, 4) + " TFLOP/s, " +
-            numberText(side.peaks.bytesPerSecond / 1e12, 3) + " TB/s";
+    text += ", numbers of " + side.card + ": " + numberText(side.peaks.operationsPerSecond / 1e12, 4) +
+            " TFLOP/s, " + numberText(side.peaks.bytesPerSecond / 1e12, 3) + " TB/s";
   return std::string("<div><span class=\"") + name + "\">" + name + "</span> " + escaped(text) + "</div>\n";
 }
 
@@ -109,7 +111,8 @@ std::string countsTable(const std::vector<Couple> &all) {
       if (!kernel)
         continue;
       auto &row = rows.emplace_back();
-      row = {side[0] == 'A' || !one.first ? escaped(kernel->name) : "", "<span class=\"" + std::string(side) + "\">" + side + "</span>"};
+      row = {side[0] == 'A' || !one.first ? escaped(kernel->name) : "",
+             "<span class=\"" + std::string(side) + "\">" + side + "</span>"};
       for (const std::string &name : names) {
         auto found = kernel->counts.find(name);
         row.push_back(found == kernel->counts.end() ? "-" : numberText(found->second, 5));
@@ -122,16 +125,19 @@ std::string countsTable(const std::vector<Couple> &all) {
 
 std::string modelledPage(const ModelledComparison &comparison, const std::string &command) {
   const std::vector<Couple> all = couples(comparison);
-  std::string html = "<h1>" + escaped(comparison.a.target) + " and " + escaped(comparison.b.target) + ", modelled</h1>\n";
-  html += "<p class=\"banner\"><strong>Modelled, not measured.</strong> No device ran this. Floors are what the bytes "
+  std::string html =
+      "<h1>" + escaped(comparison.a.target) + " and " + escaped(comparison.b.target) + ", modelled</h1>\n";
+  html += "<p class=\"banner\"><strong>Modelled, not measured.</strong> No device ran this. Floors are what "
+          "the bytes "
           "and operations of a launch need at best on the card that stands for the target; no side is called "
           "faster.</p>\n";
   html += sideLine("A", comparison.a) + sideLine("B", comparison.b);
   html += "<p>" + escaped(comparison.artifact) + ", one step of " + std::to_string(comparison.tokens) +
-          (comparison.tokens == 1 ? " token" : " tokens") + ". One module for both: " + code(comparison.module.substr(0, 16)) +
-          ", compiler " + code(comparison.compiler.substr(0, 16)) + ". Modelled floors of the step: " +
-          numberText(comparison.a.floorSeconds() * 1e6, 4) + " µs for A, " +
-          numberText(comparison.b.floorSeconds() * 1e6, 4) + " µs for B.</p>\n";
+          (comparison.tokens == 1 ? " token" : " tokens") +
+          ". One module for both: " + code(comparison.module.substr(0, 16)) + ", compiler " +
+          code(comparison.compiler.substr(0, 16)) +
+          ". Modelled floors of the step: " + numberText(comparison.a.floorSeconds() * 1e6, 4) +
+          " µs for A, " + numberText(comparison.b.floorSeconds() * 1e6, 4) + " µs for B.</p>\n";
   html += heading("Modelled floors") + floorsDrawing(all);
   std::vector<std::vector<std::string>> rows, resources;
   for (const auto &[a, b] : all) {
@@ -146,11 +152,11 @@ std::string modelledPage(const ModelledComparison &comparison, const std::string
                          bytes(b, &ModelledKernel::sharedBytes), bytes(a, &ModelledKernel::codeBytes),
                          bytes(b, &ModelledKernel::codeBytes)});
   }
-  html += tableOf({"kernel", "launches", "operations", "bytes read", "A, modelled µs", "B, modelled µs"}, rows,
-                  {false, true, true, true, true, true});
+  html += tableOf({"kernel", "launches", "operations", "bytes read", "A, modelled µs", "B, modelled µs"},
+                  rows, {false, true, true, true, true, true});
   html += heading("Resources of the code") +
-          tableOf({"kernel", "A, schedule", "B, schedule", "A, threads", "B, threads", "A, shared", "B, shared",
-                   "A, code", "B, code"},
+          tableOf({"kernel", "A, schedule", "B, schedule", "A, threads", "B, threads", "A, shared",
+                   "B, shared", "A, code", "B, code"},
                   resources, {false, false, false, true, true, true, true, true, true});
   html += heading("Counted on emulated devices") + countsTable(all);
   html += heading("Again") + "<p>" + code(command) + "</p>\n";

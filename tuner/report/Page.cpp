@@ -42,7 +42,8 @@ std::vector<const Pair *> byShare(const Comparison &comparison) {
 }
 
 std::string summary(const Comparison &comparison, const Ledger &ledger) {
-  std::string html = "<h1>" + escaped(comparison.a->name) + " against " + escaped(comparison.b->name) + "</h1>\n";
+  std::string html =
+      "<h1>" + escaped(comparison.a->name) + " against " + escaped(comparison.b->name) + "</h1>\n";
   auto side = [&](const char *name, const ResultSet &set) {
     std::string text;
     for (const char *key : {"device", "device_description", "target", "rung", "artifact"})
@@ -55,17 +56,20 @@ std::string summary(const Comparison &comparison, const Ledger &ledger) {
   std::vector<std::vector<std::string>> rows;
   for (const GroupMean &group : comparison.groups)
     rows.push_back({escaped(group.group), std::to_string(group.rows),
-                    group.rows ? numberText(group.ratio.median, 3) : "-", group.rows ? intervalText(group.ratio) : "-",
-                    verdictHtml(group.verdict), microseconds(group.aSeconds), microseconds(group.bSeconds)});
-  html += tableOf({"level", "results", "B / A, geometric mean", "95 % interval", "", "A, sum in µs", "B, sum in µs"},
-                  rows, {false, true, true, true, false, true, true});
-  html += paragraph("A ratio is B's time over A's: above 1, A is faster. A side is called faster only where the "
-                    "interval does not hold 1; of results that do not differ one in twenty is still called so by "
-                    "chance. " +
-                    std::string(comparison.paired
-                                    ? "Samples were taken in turns and intervals come from the ratios of neighbours."
-                                    : "The sides were measured apart: intervals come from the bootstrap of both medians, "
-                                      "and what changed between the two runs is not in them."));
+                    group.rows ? numberText(group.ratio.median, 3) : "-",
+                    group.rows ? intervalText(group.ratio) : "-", verdictHtml(group.verdict),
+                    microseconds(group.aSeconds), microseconds(group.bSeconds)});
+  html += tableOf(
+      {"level", "results", "B / A, geometric mean", "95 % interval", "", "A, sum in µs", "B, sum in µs"},
+      rows, {false, true, true, true, false, true, true});
+  html += paragraph(
+      "A ratio is B's time over A's: above 1, A is faster. A side is called faster only where the "
+      "interval does not hold 1; of results that do not differ one in twenty is still called so by "
+      "chance. " +
+      std::string(comparison.paired
+                      ? "Samples were taken in turns and intervals come from the ratios of neighbours."
+                      : "The sides were measured apart: intervals come from the bootstrap of both medians, "
+                        "and what changed between the two runs is not in them."));
   if (ledger.missing())
     html += "<p class=\"missing\">Incomplete: the ledger lacks " + std::to_string(ledger.missing()) +
             " of its lines.</p>\n";
@@ -82,11 +86,13 @@ std::string forest(const std::vector<const Pair *> &pairs) {
   const double step = 19, top = 26, left = 330, right = 860, bottom = top + step * double(count);
   LogAxis axis(std::max(low, 1.0 / 128) / 1.05, std::min(high, 128.0) * 1.05, left, right);
   Svg svg(1020, bottom + 30, "Ratios with intervals");
-  for (double tick : {1. / 64, 1. / 16, 1. / 8, 0.25, 0.5, 0.67, 0.8, 0.9, 1., 1.1, 1.25, 1.5, 2., 4., 8., 16., 64.}) {
+  for (double tick :
+       {1. / 64, 1. / 16, 1. / 8, 0.25, 0.5, 0.67, 0.8, 0.9, 1., 1.1, 1.25, 1.5, 2., 4., 8., 16., 64.}) {
     if (tick < axis.low || tick > axis.high)
       continue;
     // Ticks close to one another would overprint.
-    if (axis.high / axis.low > 6 && (tick == 0.67 || tick == 0.8 || tick == 0.9 || tick == 1.1 || tick == 1.25 || tick == 1.5))
+    if (axis.high / axis.low > 6 &&
+        (tick == 0.67 || tick == 0.8 || tick == 0.9 || tick == 1.1 || tick == 1.25 || tick == 1.5))
       continue;
     svg.line(axis.at(tick), top - 6, axis.at(tick), bottom, tick == 1 ? "one" : "");
     svg.text(axis.at(tick), bottom + 14, numberText(tick, 2), "soft", "middle");
@@ -101,8 +107,10 @@ std::string forest(const std::vector<const Pair *> &pairs) {
     if (pair.interval != IntervalKind::None)
       svg.line(axis.at(pair.ratio.low), y, axis.at(pair.ratio.high), y, style);
     svg.square(axis.at(pair.ratio.median), y, 3.5, style + "-fill",
-               pair.a->name + ": " + numberText(pair.ratio.median, 3) + " (" + intervalText(pair.ratio) + ")");
-    svg.text(right + 14, y + 4, numberText(pair.ratio.median, 3) + "  (" + intervalText(pair.ratio) + ")", "soft");
+               pair.a->name + ": " + numberText(pair.ratio.median, 3) + " (" + intervalText(pair.ratio) +
+                   ")");
+    svg.text(right + 14, y + 4, numberText(pair.ratio.median, 3) + "  (" + intervalText(pair.ratio) + ")",
+             "soft");
   }
   return svg.finish();
 }
@@ -116,7 +124,8 @@ std::string roofline(const Comparison &comparison) {
           visit(*row, side, row->operations / row->bytes, row->operations / row->seconds.median);
   };
   each([&](const ResultRow &, char, double x, double y) {
-    lowX = std::min(lowX, x), highX = std::max(highX, x), lowY = std::min(lowY, y), highY = std::max(highY, y);
+    lowX = std::min(lowX, x), highX = std::max(highX, x), lowY = std::min(lowY, y),
+    highY = std::max(highY, y);
   });
   if (highX == 0)
     return paragraph("No kernel here has known operations and bytes, so that there is no roofline to draw.");
@@ -147,13 +156,15 @@ std::string roofline(const Comparison &comparison) {
       continue;
     const double ridge = peaks.operationsPerSecond / peaks.bytesPerSecond;
     const double begin = std::max(xs.low, ys.low / peaks.bytesPerSecond);
-    svg.line(xs.at(begin), ys.at(begin * peaks.bytesPerSecond), xs.at(ridge), ys.at(peaks.operationsPerSecond), style);
+    svg.line(xs.at(begin), ys.at(begin * peaks.bytesPerSecond), xs.at(ridge),
+             ys.at(peaks.operationsPerSecond), style);
     svg.line(xs.at(ridge), ys.at(peaks.operationsPerSecond), right, ys.at(peaks.operationsPerSecond), style);
   }
   each([&](const ResultRow &row, char side, double x, double y) {
     const ResultSet &set = side == 'a' ? *comparison.a : *comparison.b;
     const double roof = std::min(set.peaks.operationsPerSecond, x * set.peaks.bytesPerSecond);
-    std::string tip = std::string(1, char(side - 32)) + " " + row.name + ": " + numberText(y / 1e9, 3) + " GFLOP/s";
+    std::string tip =
+        std::string(1, char(side - 32)) + " " + row.name + ": " + numberText(y / 1e9, 3) + " GFLOP/s";
     if (roof > 0)
       tip += ", " + numberText(100 * y / roof, 2) + " % of its roof";
     if (side == 'a')
@@ -161,8 +172,9 @@ std::string roofline(const Comparison &comparison) {
     else
       svg.square(xs.at(x), ys.at(y), 3.5, "b-fill faint", tip);
   });
-  return svg.finish() + paragraph("Circles are A, squares B; lines are what each device can do at most, of its table or, "
-                                  "for a CPU, measured in the same run. A point names its kernel under the pointer.");
+  return svg.finish() +
+         paragraph("Circles are A, squares B; lines are what each device can do at most, of its table or, "
+                   "for a CPU, measured in the same run. A point names its kernel under the pointer.");
 }
 
 std::string distribution(const std::vector<const Pair *> &pairs) {
@@ -188,7 +200,8 @@ std::string distribution(const std::vector<const Pair *> &pairs) {
   for (size_t i = 0; i < count; ++i) {
     const double y = top + step * (double(i) + 0.5);
     svg.text(left - 10, y + 4, pairs[i]->a->name, "label", "end");
-    for (auto [row, side, place] : {std::tuple(pairs[i]->a, "a", y - 7), std::tuple(pairs[i]->b, "b", y + 7)}) {
+    for (auto [row, side, place] :
+         {std::tuple(pairs[i]->a, "a", y - 7), std::tuple(pairs[i]->b, "b", y + 7)}) {
       for (double sample : row->samples)
         svg.circle(axis.at(sample), place, 2.5, std::string(side) + "-fill faint");
       svg.line(axis.at(row->seconds.median), place - 7, axis.at(row->seconds.median), place + 7, side);
@@ -198,7 +211,8 @@ std::string distribution(const std::vector<const Pair *> &pairs) {
 }
 
 std::string ofRoof(const ResultRow &row, const Peaks &peaks) {
-  const double operations = peaks.operationsPerSecond ? row.operations / row.seconds.median / peaks.operationsPerSecond : 0;
+  const double operations =
+      peaks.operationsPerSecond ? row.operations / row.seconds.median / peaks.operationsPerSecond : 0;
   const double bytes = peaks.bytesPerSecond ? row.bytes / row.seconds.median / peaks.bytesPerSecond : 0;
   const double share = std::max(operations, bytes);
   return share > 0 ? numberText(100 * share, 2) + " %" : "-";
@@ -207,12 +221,13 @@ std::string ofRoof(const ResultRow &row, const Peaks &peaks) {
 std::string results(const Comparison &comparison, const std::vector<const Pair *> &pairs) {
   std::vector<std::vector<std::string>> rows;
   for (const Pair *pair : pairs)
-    rows.push_back({escaped(pair->a->name), numberText(pair->a->weight, 6), microseconds(pair->a->seconds.median),
-                    ofRoof(*pair->a, comparison.a->peaks), microseconds(pair->b->seconds.median),
-                    ofRoof(*pair->b, comparison.b->peaks), numberText(pair->ratio.median, 3),
-                    pair->interval == IntervalKind::None ? "-" : intervalText(pair->ratio), verdictHtml(pair->verdict)});
-  std::string html = tableOf({"result", "runs in a step", "A, µs", "of A's roof", "B, µs", "of B's roof", "B / A",
-                              "95 % interval", ""},
+    rows.push_back(
+        {escaped(pair->a->name), numberText(pair->a->weight, 6), microseconds(pair->a->seconds.median),
+         ofRoof(*pair->a, comparison.a->peaks), microseconds(pair->b->seconds.median),
+         ofRoof(*pair->b, comparison.b->peaks), numberText(pair->ratio.median, 3),
+         pair->interval == IntervalKind::None ? "-" : intervalText(pair->ratio), verdictHtml(pair->verdict)});
+  std::string html = tableOf({"result", "runs in a step", "A, µs", "of A's roof", "B, µs", "of B's roof",
+                              "B / A", "95 % interval", ""},
                              rows, {false, true, true, true, true, true, true, true, false});
   for (auto [names, side] : {std::pair(&comparison.onlyA, "A"), std::pair(&comparison.onlyB, "B")}) {
     if (names->empty())
@@ -234,7 +249,8 @@ std::string ledgerHtml(const Ledger &ledger) {
     const char *style = line.state == LedgerState::Differs   ? "differs"
                         : line.state == LedgerState::Missing ? "missing"
                                                              : "soft";
-    rows.push_back({escaped(line.name), "<span class=\"" + std::string(style) + "\">" + ledgerStateName(line.state) + "</span>",
+    rows.push_back({escaped(line.name),
+                    "<span class=\"" + std::string(style) + "\">" + ledgerStateName(line.state) + "</span>",
                     value(line.a), value(line.b)});
   }
   return tableOf({"", "", "A", "B"}, rows, {});
@@ -247,8 +263,9 @@ std::string comparisonPage(const Comparison &comparison, const Ledger &ledger, c
   std::string html = summary(comparison, ledger);
   html += heading("Ratios") + forest(pairs);
   if (pairs.size() > mostBars)
-    html += paragraph("The " + std::to_string(mostBars) + " results with the largest share of A's time; all are in the "
-                                                          "table below.");
+    html += paragraph("The " + std::to_string(mostBars) +
+                      " results with the largest share of A's time; all are in the "
+                      "table below.");
   html += heading("Roofline") + roofline(comparison);
   html += heading("Samples") + distribution(pairs);
   html += heading("Results") + results(comparison, pairs);

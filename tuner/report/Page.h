@@ -1,7 +1,7 @@
 //===- Page.h - The report of a comparison, one HTML file -----------------===//
 //
-// The page holds all that it shows: no script, no font, no picture from elsewhere; it opens from a disk without a
-// network. Drawings are inline SVG, and colours follow the reader's choice of light or dark.
+// The page holds all that it shows: no script, no font, no picture from elsewhere; it opens from a disk
+// without a network. Drawings are inline SVG, and colours follow the reader's choice of light or dark.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_TUNER_REPORT_PAGE_H

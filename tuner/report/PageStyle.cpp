@@ -38,14 +38,15 @@ svg .faint { fill-opacity: .45; } svg text.A { fill: var(--a); } svg text.B { fi
 std::string pageAround(const std::string &title, const std::string &body) {
   return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
-         escaped(title) + "</title>\n<style>" + style + "</style>\n</head>\n<body>\n" + body + "</body>\n</html>\n";
+         escaped(title) + "</title>\n<style>" + style + "</style>\n</head>\n<body>\n" + body +
+         "</body>\n</html>\n";
 }
 
 std::string tableOf(const std::vector<std::string> &head, const std::vector<std::vector<std::string>> &rows,
                     const std::vector<bool> &numeric) {
   auto cell = [&](const char *tag, size_t column, const std::string &html) {
-    return std::string("<") + tag + (column < numeric.size() && numeric[column] ? " class=\"n\">" : ">") + html +
-           "</" + tag + ">";
+    return std::string("<") + tag + (column < numeric.size() && numeric[column] ? " class=\"n\">" : ">") +
+           html + "</" + tag + ">";
   };
   std::string text = "<div class=\"wide\"><table>\n<tr>";
   for (size_t i = 0; i < head.size(); ++i)

@@ -62,7 +62,8 @@ void expectWellFormed(const std::string &html) {
 
 /// Nothing is fetched, nothing runs.
 void expectSelfContained(const std::string &html) {
-  for (const char *outside : {"<script", "http:", "https:", "src=", "href=", "url(", "@import", "<link", "<img"})
+  for (const char *outside :
+       {"<script", "http:", "https:", "src=", "href=", "url(", "@import", "<link", "<img"})
     EXPECT_THAT(html, Not(HasSubstr(outside)));
   EXPECT_THAT(html, HasSubstr("prefers-color-scheme: dark"));
   for (const char *nonsense : {"nan", "inf\""})
@@ -73,11 +74,13 @@ TEST(Page, HoldsAllOfItAndFetchesNothing) {
   ResultSet a = side("cpu", 1), b = side("other", 1.5);
   Expected<Comparison> comparison = compareResults(a, b, true);
   ASSERT_TRUE(comparison.ok());
-  const std::string html = comparisonPage(*comparison, makeLedger(*comparison), "quern compare a.json b.json");
+  const std::string html =
+      comparisonPage(*comparison, makeLedger(*comparison), "quern compare a.json b.json");
   expectWellFormed(html);
   expectSelfContained(html);
-  for (const char *part : {"Ratios", "Roofline", "Samples", "Results", "Ledger", "Asymmetries", "quern compare a.json",
-                           "Incomplete", "A faster", "no winner", "&lt;q &amp; &quot;k&quot;&gt;", "<svg"})
+  for (const char *part :
+       {"Ratios", "Roofline", "Samples", "Results", "Ledger", "Asymmetries", "quern compare a.json",
+        "Incomplete", "A faster", "no winner", "&lt;q &amp; &quot;k&quot;&gt;", "<svg"})
     EXPECT_THAT(html, HasSubstr(part));
   EXPECT_THAT(html, Not(HasSubstr("<q &")));
 }
@@ -101,9 +104,18 @@ TEST(Page, ModelledIsCalledSoAndNamesNoWinner) {
   comparison.artifact = "m.quern";
   comparison.a.target = "one";
   comparison.b.target = "two";
-  ModelledKernel kernel{.name = "linear/q/tokens:1", .symbol = "s", .text = "linear{tile=1x2} K=3", .launches = 4,
-                        .threads = 128, .sharedBytes = 4096, .codeBytes = 100, .operations = 10, .bytes = 20,
-                        .floorSeconds = 1e-9, .memoryBound = true, .counts = {{"mma", 12.0}}};
+  ModelledKernel kernel{.name = "linear/q/tokens:1",
+                        .symbol = "s",
+                        .text = "linear{tile=1x2} K=3",
+                        .launches = 4,
+                        .threads = 128,
+                        .sharedBytes = 4096,
+                        .codeBytes = 100,
+                        .operations = 10,
+                        .bytes = 20,
+                        .floorSeconds = 1e-9,
+                        .memoryBound = true,
+                        .counts = {{"mma", 12.0}}};
   comparison.a.kernels = {kernel};
   kernel.floorSeconds = 3e-9;
   comparison.b.kernels = {kernel, kernel};
@@ -159,7 +171,8 @@ TEST_F(ReplayDirectory, ComesOutTheSame) {
   EXPECT_EQ(first->pairs.size(), 3u); // kernels and the model
   ASSERT_TRUE(writeReplay(scratch / "r", command, *first, makeLedger(*first), "page").ok());
   EXPECT_EQ(*readFile(scratch / "r/report.html", 100), "page");
-  for (const char *name : {"a.json", "b.json", "command.json", "comparison.json", "environment.json", "ledger.json"})
+  for (const char *name :
+       {"a.json", "b.json", "command.json", "comparison.json", "environment.json", "ledger.json"})
     EXPECT_TRUE(readJsonFile(scratch / (std::string("r/") + name)).ok()) << name;
   Expected<ReplayCommand> back = readReplay(scratch / "r");
   ASSERT_TRUE(back.ok()) << back.error().message();
@@ -180,11 +193,13 @@ TEST_F(ReplayDirectory, ComesOutTheSame) {
 
 TEST_F(ReplayDirectory, NonsenseIsRefused) {
   EXPECT_EQ(readReplay(scratch / "none").takeError().id(), "E-DIRECTORY-NOT-FOUND");
-  for (const char *text :
-       {R"({"schema": "quern.other", "schema_version": 1})", R"({"schema": "quern.replay", "schema_version": 2})",
-        R"({"schema": "quern.replay", "schema_version": 1, "kind": "dance"})",
-        R"({"schema": "quern.replay", "schema_version": 1, "kind": "files", "options": {}, "inputs": ["a"], "digests": [], "results": ["../../etc/passwd", "b"]})",
-        R"({"schema": "quern.replay", "schema_version": 1, "kind": "files", "options": {}, "inputs": [], "digests": [], "results": ["a", "b"]})"}) {
+  for (
+      const char *text :
+      {R"({"schema": "quern.other", "schema_version": 1})",
+       R"({"schema": "quern.replay", "schema_version": 2})",
+       R"({"schema": "quern.replay", "schema_version": 1, "kind": "dance"})",
+       R"({"schema": "quern.replay", "schema_version": 1, "kind": "files", "options": {}, "inputs": ["a"], "digests": [], "results": ["../../etc/passwd", "b"]})",
+       R"({"schema": "quern.replay", "schema_version": 1, "kind": "files", "options": {}, "inputs": [], "digests": [], "results": ["a", "b"]})"}) {
     ASSERT_TRUE(writeFile(scratch / "command.json", text).ok());
     Expected<ReplayCommand> refused = readReplay(scratch.path());
     ASSERT_FALSE(refused.ok()) << text;

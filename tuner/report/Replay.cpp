@@ -44,7 +44,9 @@ Json environment() {
   return json;
 }
 
-std::string comparisonText(const Comparison &comparison) { return writeJson(comparisonJson(comparison), pretty) + "\n"; }
+std::string comparisonText(const Comparison &comparison) {
+  return writeJson(comparisonJson(comparison), pretty) + "\n";
+}
 
 } // namespace
 
@@ -71,7 +73,9 @@ Status writeReplay(const std::string &directory, const ReplayCommand &command, c
   json.set("inputs", listOf(command.inputs));
   json.set("results", listOf({command.aFile, command.bFile}));
   json.set("digests", listOf(command.digests));
-  auto write = [&](const char *name, const std::string &text) { return writeFile(directory + "/" + name, text); };
+  auto write = [&](const char *name, const std::string &text) {
+    return writeFile(directory + "/" + name, text);
+  };
   for (auto [side, file] : {std::pair(0, &command.aFile), std::pair(1, &command.bFile)}) {
     std::string text;
     if (command.kind == "files") {
@@ -91,12 +95,14 @@ Status writeReplay(const std::string &directory, const ReplayCommand &command, c
 
 Expected<ReplayCommand> readReplay(const std::string &directory) {
   QUERN_RETURN_IF_ERROR(checkDirectory(directory));
-  QUERN_ASSIGN_OR_RETURN(JsonDocument document, readJsonFile(directory + "/command.json", {.maxBytes = mostBytes}));
+  QUERN_ASSIGN_OR_RETURN(JsonDocument document,
+                         readJsonFile(directory + "/command.json", {.maxBytes = mostBytes}));
   const JsonRef root = document.root();
   QUERN_ASSIGN_OR_RETURN(std::string_view schema, root.getString("schema"));
   QUERN_ASSIGN_OR_RETURN(int64_t version, root.getInt("schema_version"));
   if (schema != "quern.replay" || version < 1 || version > replayVersion)
-    return Status(root.error("E-REPLAY-FORM", "`" + std::string(schema) + "` of version " + std::to_string(version) +
+    return Status(root.error("E-REPLAY-FORM", "`" + std::string(schema) + "` of version " +
+                                                  std::to_string(version) +
                                                   " cannot be run again; this program knows version " +
                                                   std::to_string(replayVersion)));
   ReplayCommand command;
@@ -109,7 +115,8 @@ Expected<ReplayCommand> readReplay(const std::string &directory) {
   QUERN_ASSIGN_OR_RETURN(command.inputs, textsOf(root, "inputs"));
   QUERN_ASSIGN_OR_RETURN(command.digests, textsOf(root, "digests"));
   QUERN_ASSIGN_OR_RETURN(std::vector<std::string> results, textsOf(root, "results"));
-  if (results.size() != 2 || !isPlainFileName(results[0]) || !isPlainFileName(results[1]) || command.inputs.empty())
+  if (results.size() != 2 || !isPlainFileName(results[0]) || !isPlainFileName(results[1]) ||
+      command.inputs.empty())
     return root.error("E-REPLAY-FORM", "`results` must be two names of files in the directory");
   command.aFile = results[0];
   command.bFile = results[1];
@@ -120,7 +127,8 @@ Status checkReplay(const std::string &directory, const Comparison &comparison) {
   QUERN_ASSIGN_OR_RETURN(std::string before, readFile(directory + "/comparison.json", uint64_t(64) << 20));
   if (before == comparisonText(comparison))
     return Status::success();
-  return Status::error(Exit::BadInput, "E-REPLAY-CHANGED", "the comparison of `" + directory + "` does not come out again")
+  return Status::error(Exit::BadInput, "E-REPLAY-CHANGED",
+                       "the comparison of `" + directory + "` does not come out again")
       .cause("its results, its comparison or this program's statistics have changed")
       .remedy("compare the original results again");
 }

@@ -7,8 +7,8 @@
 //   environment.json  the machine and the program
 //   report.html       for people
 //
-// A comparison of files is made again from a.json and b.json, and must come out the same, byte for byte. One of
-// devices is measured again, on artifacts with the same digests.
+// A comparison of files is made again from a.json and b.json, and must come out the same, byte for byte. One
+// of devices is measured again, on artifacts with the same digests.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_TUNER_REPORT_REPLAY_H
@@ -19,10 +19,11 @@
 namespace quern::report {
 
 struct ReplayCommand {
-  std::string kind;               ///< "files" or "turns"
-  Json options = Json::object();  ///< of the verb, by name
+  std::string kind;                ///< "files" or "turns"
+  Json options = Json::object();   ///< of the verb, by name
   std::vector<std::string> inputs; ///< paths
-  /// Names in the directory of the results of A and B: those of a comparison of files are copies of the files.
+  /// Names in the directory of the results of A and B: those of a comparison of files are copies of the
+  /// files.
   std::string aFile = "a.json", bFile = "b.json";
   /// Of the artifacts: compiler, module and plan as their contexts have them.
   std::vector<std::string> digests;
@@ -31,11 +32,13 @@ struct ReplayCommand {
 /// Results of kernels and of models in one document, which `readResults` reads.
 Json resultsJson(const ResultSet &set);
 
-/// Writes the directory, which is made where it is missing. |page| is the report. Exit::Resource as `writeFile`.
+/// Writes the directory, which is made where it is missing. |page| is the report. Exit::Resource as
+/// `writeFile`.
 Status writeReplay(const std::string &directory, const ReplayCommand &command, const Comparison &comparison,
                    const Ledger &ledger, const std::string &page);
 
-/// Exit::BadInput "E-REPLAY-FORM" where |directory| is none, or from a newer version; those of JSON and files.
+/// Exit::BadInput "E-REPLAY-FORM" where |directory| is none, or from a newer version; those of JSON and
+/// files.
 Expected<ReplayCommand> readReplay(const std::string &directory);
 
 /// Exit::BadInput "E-REPLAY-CHANGED" where |comparison| is not what the directory holds.

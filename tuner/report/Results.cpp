@@ -28,8 +28,8 @@ Expected<double> timeOf(const JsonRef &value, double unit) {
   const double seconds = number * unit;
   // Three years: beyond that a unit was mistaken.
   if (!(seconds > 0) || seconds > 1e8)
-    return value.error("E-RESULTS-TIME", "a time must be above 0 and below 10^8 s, and is " +
-                                             std::to_string(number));
+    return value.error("E-RESULTS-TIME",
+                       "a time must be above 0 and below 10^8 s, and is " + std::to_string(number));
   return seconds;
 }
 
@@ -53,8 +53,8 @@ Expected<double> optionalNumber(const JsonRef &row, const char *key) {
 Status checkVersion(const JsonRef &root) {
   QUERN_ASSIGN_OR_RETURN(std::optional<int64_t> version, root.findInt("schema_version", {0, 1 << 30}));
   if (version && *version > resultsVersion)
-    return Status(root.error("E-RESULTS-NEWER", "the results have schema version " + std::to_string(*version) +
-                                                    ", this program reads up to " +
+    return Status(root.error("E-RESULTS-NEWER", "the results have schema version " +
+                                                    std::to_string(*version) + ", this program reads up to " +
                                                     std::to_string(resultsVersion)))
         .remedy("use a newer program, or write the results again with this one");
   return Status::success();
@@ -148,15 +148,16 @@ Status checkLimits(const JsonDocument &document, const ResultSet &set) {
     return Status::success();
   for (const ResultRow &row : set.rows) {
     const double ops = row.operations / row.seconds.median, bytes = row.bytes / row.seconds.median;
-    const bool tooMany = set.limits.operationsPerSecond && ops > limitTolerance * set.limits.operationsPerSecond;
+    const bool tooMany =
+        set.limits.operationsPerSecond && ops > limitTolerance * set.limits.operationsPerSecond;
     if (!tooMany && !(set.limits.bytesPerSecond && bytes > limitTolerance * set.limits.bytesPerSecond))
       continue;
     return Status::error(Exit::Unexpected, "E-MEASURE-ABOVE-LIMIT",
                          document.name() + ": `" + row.name + "` is above what its device can do")
-        .cause(tooMany ? std::to_string(ops / 1e9) + " of " + std::to_string(set.limits.operationsPerSecond / 1e9) +
-                             " GFLOP/s"
-                       : std::to_string(bytes / 1e9) + " of " + std::to_string(set.limits.bytesPerSecond / 1e9) +
-                             " GB/s")
+        .cause(tooMany ? std::to_string(ops / 1e9) + " of " +
+                             std::to_string(set.limits.operationsPerSecond / 1e9) + " GFLOP/s"
+                       : std::to_string(bytes / 1e9) + " of " +
+                             std::to_string(set.limits.bytesPerSecond / 1e9) + " GB/s")
         .remedy("measure again; a clock, a cache or the kernel's results were not what they seemed");
   }
   return Status::success();
@@ -187,7 +188,8 @@ Expected<JsonDocument> readLines(const std::string &path) {
     if (end != at) {
       JsonLimits limits;
       limits.name = path + ":" + std::to_string(line);
-      QUERN_ASSIGN_OR_RETURN(JsonDocument one, parseJson(std::string_view(text).substr(at, end - at), limits));
+      QUERN_ASSIGN_OR_RETURN(JsonDocument one,
+                             parseJson(std::string_view(text).substr(at, end - at), limits));
       const Json *event = one.value().find("event");
       if (!event || *event == Json("result"))
         list.push(one.value());

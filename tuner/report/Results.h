@@ -33,8 +33,8 @@ struct ResultRow {
   std::vector<double> samples; ///< seconds of one run, in order of taking; may be empty
   runtime::Estimate seconds;   ///< of the samples, or as the file gives it
   double weight = 1;           ///< runs in one step
-  double operations = 0, bytes = 0; ///< of one run; 0 where not known
-  int64_t tokens = 0;               ///< that one run makes or reads; 0 where that has no meaning
+  double operations = 0, bytes = 0;         ///< of one run; 0 where not known
+  int64_t tokens = 0;                       ///< that one run makes or reads; 0 where that has no meaning
   std::map<std::string, std::string> facts; ///< shown beside it: schedule, threads, ...
 };
 
@@ -44,7 +44,7 @@ struct Peaks {
 };
 
 struct ResultSet {
-  std::string name;             ///< of the side: the file's, or the device's
+  std::string name;              ///< of the side: the file's, or the device's
   Json context = Json::object(); ///< what was recorded about the run; see Ledger.h
   Peaks peaks;  ///< what the device is held against: of its table, or measured beside the results
   Peaks limits; ///< what it cannot pass; above the peaks where those were measured
@@ -54,11 +54,11 @@ struct ResultSet {
 /// A row of |samples| seconds.
 ResultRow makeRow(std::string name, std::string group, std::vector<double> samples);
 
-/// Reads |path|. Exit::BadInput: those of JSON; "E-RESULTS-FORM" for a file of another kind, "E-RESULTS-NEWER"
-/// for a schema that is newer (both versions are named), "E-RESULTS-EMPTY" without a row, "E-RESULTS-UNIT" for
-/// a unit of time that is none, "E-RESULTS-TIME" for a time that cannot be, "E-RESULTS-TWICE" for two rows of
-/// one name that are no repetitions. Exit::Unexpected "E-MEASURE-ABOVE-LIMIT" where a cold row is above what
-/// the file says that its device can do.
+/// Reads |path|. Exit::BadInput: those of JSON; "E-RESULTS-FORM" for a file of another kind,
+/// "E-RESULTS-NEWER" for a schema that is newer (both versions are named), "E-RESULTS-EMPTY" without a row,
+/// "E-RESULTS-UNIT" for a unit of time that is none, "E-RESULTS-TIME" for a time that cannot be,
+/// "E-RESULTS-TWICE" for two rows of one name that are no repetitions. Exit::Unexpected
+/// "E-MEASURE-ABOVE-LIMIT" where a cold row is above what the file says that its device can do.
 Expected<ResultSet> readResults(const std::string &path);
 Expected<ResultSet> parseResults(const JsonDocument &document);
 

@@ -22,7 +22,8 @@ std::string google(const std::string &rows, const std::string &context = "") {
 }
 
 TEST(Results, UnitsAreMixedWithoutHarm) {
-  Expected<ResultSet> set = parse(google(R"({"name": "a", "run_type": "iteration", "real_time": 2500, "time_unit": "ns"},
+  Expected<ResultSet> set =
+      parse(google(R"({"name": "a", "run_type": "iteration", "real_time": 2500, "time_unit": "ns"},
     {"name": "b", "real_time": 2.5, "time_unit": "us"}, {"name": "c", "real_time": 0.0025, "time_unit": "ms"},
     {"name": "d", "real_time": 2.5e-6, "time_unit": "s"}, {"name": "e", "real_time": 2500})"));
   ASSERT_TRUE(set.ok()) << set.error().message();
@@ -73,7 +74,8 @@ TEST(Results, NonsenseIsRefused) {
 
 // users.md section 6, number 12.
 TEST(Results, ARateAboveTheDeviceLimitFailsTheBenchmark) {
-  const std::string context = R"("cache_state": "cold", "limits": {"operations_per_second": 1e12, "bytes_per_second": 1e11})";
+  const std::string context =
+      R"("cache_state": "cold", "limits": {"operations_per_second": 1e12, "bytes_per_second": 1e11})";
   auto row = [](double operations, double bytes) {
     return R"({"name": "k", "real_time": 1, "time_unit": "ms", "operations": )" + std::to_string(operations) +
            R"(, "bytes": )" + std::to_string(bytes) + "}";
@@ -85,7 +87,8 @@ TEST(Results, ARateAboveTheDeviceLimitFailsTheBenchmark) {
     EXPECT_EQ(set.error().id(), "E-MEASURE-ABOVE-LIMIT");
     EXPECT_NE(set.error().sentence().find("`k`"), std::string::npos);
     // Warm runs may read from a cache.
-    EXPECT_TRUE(parse(google(row(0, bytes), R"("cache_state": "warm", "limits": {"bytes_per_second": 1e11})")).ok());
+    EXPECT_TRUE(
+        parse(google(row(0, bytes), R"("cache_state": "warm", "limits": {"bytes_per_second": 1e11})")).ok());
   }
 }
 
@@ -140,16 +143,18 @@ TEST(Results, WhatIsWrittenIsReadBack) {
 
 TEST(Results, LinesAreReadAndNamedWhereTheyAreWrong) {
   ScratchDirectory scratch;
-  ASSERT_TRUE(writeFile(scratch / "m.jsonl", R"({"event":"start","schema":"quern.bench.model","schema_version":1}
+  ASSERT_TRUE(
+      writeFile(scratch / "m.jsonl", R"({"event":"start","schema":"quern.bench.model","schema_version":1}
 {"event":"result","n_prompt":8,"n_gen":0,"avg_ns":1000}
 {"n_prompt":0,"n_gen":8,"avg_ns":2000}
 {"event":"end","rows":2}
 )")
-                  .ok());
+          .ok());
   Expected<ResultSet> set = readResults(scratch / "m.jsonl");
   ASSERT_TRUE(set.ok()) << set.error().message();
   EXPECT_EQ(set->rows.size(), 2u);
-  ASSERT_TRUE(writeFile(scratch / "bad.jsonl", "{\"n_prompt\":8,\"n_gen\":0,\"avg_ns\":1000}\n{\"n_pro").ok());
+  ASSERT_TRUE(
+      writeFile(scratch / "bad.jsonl", "{\"n_prompt\":8,\"n_gen\":0,\"avg_ns\":1000}\n{\"n_pro").ok());
   set = readResults(scratch / "bad.jsonl");
   ASSERT_FALSE(set.ok());
   EXPECT_EQ(set.error().id(), "E-JSON-SYNTAX");

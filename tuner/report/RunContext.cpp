@@ -28,8 +28,8 @@ std::string digestOf(const Artifact &artifact, const std::string &member) {
 } // namespace
 
 void ConditionsLog::add(const DeviceConditions &now) {
-  const std::optional<double> values[] = {now.clockMhz, now.memoryClockMhz, now.powerWatts, now.powerLimitWatts,
-                                          now.temperatureCelsius};
+  const std::optional<double> values[] = {now.clockMhz, now.memoryClockMhz, now.powerWatts,
+                                          now.powerLimitWatts, now.temperatureCelsius};
   for (size_t i = 0; i < ranges.size(); ++i) {
     if (!values[i])
       continue;

@@ -31,8 +31,9 @@ private:
 /// What a result says of device, artifact and code: the members that Ledger.cpp shows.
 Json sessionContext(runtime::Session &session);
 
-/// The rates that results on |device| are held against. Those of a CPU are measured now, with |threads|, in some
-/// tenths of a second; its limits are twice the best that was seen, because a busy machine measures too little.
+/// The rates that results on |device| are held against. Those of a CPU are measured now, with |threads|, in
+/// some tenths of a second; its limits are twice the best that was seen, because a busy machine measures too
+/// little.
 struct DeviceRates {
   Peaks peaks;
   runtime::DeviceLimits limits;
@@ -45,8 +46,8 @@ std::vector<std::string> rowNames(const std::vector<runtime::StepKernel> &kernel
 /// Symbol, text, note, blocks and threads of |kernel|, for |row|; its work and weight too.
 void describeKernel(const runtime::StepKernel &kernel, ResultRow &row);
 
-/// 1 - 2 x.y / (x.x + y.y): 0 for equal vectors, 1 for orthogonal ones. Nothing where lengths differ or a value is
-/// no number.
+/// 1 - 2 x.y / (x.x + y.y): 0 for equal vectors, 1 for orthogonal ones. Nothing where lengths differ or a
+/// value is no number.
 std::optional<double> vectorDifference(std::span<const float> x, std::span<const float> y);
 
 } // namespace quern::report

@@ -58,8 +58,9 @@ std::string numberText(double value, int digits) {
 }
 
 Svg::Svg(double width, double height, std::string_view title) {
-  body = "<svg viewBox=\"0 0 " + pixels(width) + " " + pixels(height) + "\" style=\"max-width:" + pixels(width) +
-         "px\" role=\"img\" aria-label=\"" + escaped(title) + "\">\n";
+  body = "<svg viewBox=\"0 0 " + pixels(width) + " " + pixels(height) +
+         "\" style=\"max-width:" + pixels(width) + "px\" role=\"img\" aria-label=\"" + escaped(title) +
+         "\">\n";
 }
 
 void Svg::line(double x1, double y1, double x2, double y2, std::string_view style) {
@@ -69,19 +70,19 @@ void Svg::line(double x1, double y1, double x2, double y2, std::string_view styl
 }
 
 void Svg::circle(double x, double y, double radius, std::string_view style, std::string_view tip) {
-  body += shape("<circle cx=\"" + pixels(x) + "\" cy=\"" + pixels(y) + "\" r=\"" + pixels(radius) + "\"", style, tip,
-                "circle");
+  body += shape("<circle cx=\"" + pixels(x) + "\" cy=\"" + pixels(y) + "\" r=\"" + pixels(radius) + "\"",
+                style, tip, "circle");
 }
 
 void Svg::square(double x, double y, double half, std::string_view style, std::string_view tip) {
-  body += shape("<rect x=\"" + pixels(x - half) + "\" y=\"" + pixels(y - half) + "\" width=\"" + pixels(2 * half) +
-                    "\" height=\"" + pixels(2 * half) + "\"",
+  body += shape("<rect x=\"" + pixels(x - half) + "\" y=\"" + pixels(y - half) + "\" width=\"" +
+                    pixels(2 * half) + "\" height=\"" + pixels(2 * half) + "\"",
                 style, tip, "rect");
 }
 
 void Svg::text(double x, double y, std::string_view words, std::string_view style, std::string_view anchor) {
-  body += "<text x=\"" + pixels(x) + "\" y=\"" + pixels(y) + "\" class=\"" + escaped(style) + "\" text-anchor=\"" +
-          std::string(anchor) + "\">" + escaped(words) + "</text>\n";
+  body += "<text x=\"" + pixels(x) + "\" y=\"" + pixels(y) + "\" class=\"" + escaped(style) +
+          "\" text-anchor=\"" + std::string(anchor) + "\">" + escaped(words) + "</text>\n";
 }
 
 LogAxis::LogAxis(double low, double high, double begin, double end)

@@ -13,8 +13,8 @@ std::string escaped(std::string_view text);
 /// "1.5", with at most |digits| significant digits and no exponent where that is short.
 std::string numberText(double value, int digits = 4);
 
-/// An inline drawing of a size in pixels that shrinks with the page. Colours come from the page's style sheet, by
-/// class, so that one drawing serves light and dark.
+/// An inline drawing of a size in pixels that shrinks with the page. Colours come from the page's style
+/// sheet, by class, so that one drawing serves light and dark.
 class Svg {
 public:
   Svg(double width, double height, std::string_view title);

@@ -57,7 +57,8 @@ private:
     return Status::success();
   }
 
-  /// Calls |sample| for both sides in each round. A round counts when both have given theirs; |rows| hold them.
+  /// Calls |sample| for both sides in each round. A round counts when both have given theirs; |rows| hold
+  /// them.
   Status rounds(Rows rows[2], const std::function<Expected<std::vector<double>>(int side)> &sample) {
     const uint32_t all = options.warmUpRounds + options.rounds;
     for (uint32_t round = 0; round < all; ++round) {
@@ -82,8 +83,10 @@ private:
   }
 
   Status kernels(int64_t tokens) {
-    QUERN_ASSIGN_OR_RETURN(StepSampler a, StepSampler::create(*sessions[0], tokens, options.filter, options.cache));
-    QUERN_ASSIGN_OR_RETURN(StepSampler b, StepSampler::create(*sessions[1], tokens, options.filter, options.cache));
+    QUERN_ASSIGN_OR_RETURN(StepSampler a,
+                           StepSampler::create(*sessions[0], tokens, options.filter, options.cache));
+    QUERN_ASSIGN_OR_RETURN(StepSampler b,
+                           StepSampler::create(*sessions[1], tokens, options.filter, options.cache));
     StepSampler *samplers[] = {&a, &b};
     Rows rows[2];
     Status status = rounds(rows, [&](int side) { return samplers[side]->sample(); });

@@ -1,8 +1,8 @@
 //===- Turns.h - Two sessions that are measured in turns ------------------===//
 //
-// What disturbs a machine disturbs both of two neighbours in time: so a round takes one sample of A and one of
-// B, and their ratio is what counts. Which is first changes from round to round, by A B B A or by lot, so that
-// neither is always the one behind the other.
+// What disturbs a machine disturbs both of two neighbours in time: so a round takes one sample of A and one
+// of B, and their ratio is what counts. Which is first changes from round to round, by A B B A or by lot, so
+// that neither is always the one behind the other.
 //
 //===----------------------------------------------------------------------===//
 #ifndef QUERN_TUNER_REPORT_TURNS_H
@@ -17,9 +17,9 @@ namespace quern::report {
 enum class TurnOrder : uint8_t { Abba, Random };
 
 struct TurnsOptions {
-  std::vector<int64_t> tokens = {1};      ///< of the steps whose kernels are timed
-  std::vector<runtime::ModelTest> tests;  ///< of the whole model
-  std::string filter;                     ///< of kernels' texts
+  std::vector<int64_t> tokens = {1};     ///< of the steps whose kernels are timed
+  std::vector<runtime::ModelTest> tests; ///< of the whole model
+  std::string filter;                    ///< of kernels' texts
   runtime::CacheState cache = runtime::CacheState::Cold;
   uint32_t rounds = 15;
   uint32_t warmUpRounds = 2; ///< left out, which the results say

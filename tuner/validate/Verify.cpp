@@ -105,8 +105,8 @@ private:
       QUERN_ASSIGN_OR_RETURN(std::vector<tuner::SliceEntry> entries, tuner::readSlice(slice));
       schedules.emplace(std::move(entries));
     }
-    QUERN_ASSIGN_OR_RETURN(lowered,
-                           lowering::lowerModel(*module, code, flavour, rung, schedules ? &*schedules : nullptr));
+    QUERN_ASSIGN_OR_RETURN(
+        lowered, lowering::lowerModel(*module, code, flavour, rung, schedules ? &*schedules : nullptr));
     bool same = lowered.plan.kernels.size() == plan.kernels.size();
     for (size_t k = 0; same && k < plan.kernels.size(); ++k)
       same = lowered.plan.kernels[k].text == plan.kernels[k].text;

@@ -1,7 +1,7 @@
 //===- RocmSmiShim.cpp - A test-only librocm_smi64.so.6 -------------------===//
 //
-// ROCm SMI's documented meaning for two devices, the second at the PCI address of HipShim.cpp. Variables as in
-// NvmlShim.cpp, QUERN_SHIM_POWER in mW. The average power is not supported, as on MI300.
+// ROCm SMI's documented meaning for two devices, the second at the PCI address of HipShim.cpp. Variables as
+// in NvmlShim.cpp, QUERN_SHIM_POWER in mW. The average power is not supported, as on MI300.
 //
 //===----------------------------------------------------------------------===//
 #include <cstdint>

@@ -11,6 +11,7 @@
 #include "lowering/KernelCompiler.h"
 
 #include <optional>
+#include <vector>
 
 namespace quern::lowering {
 
@@ -26,6 +27,13 @@ public:
   /// one thread.
   virtual std::optional<tile::Schedule> find(const KernelRequest &request, const CodeTarget &target,
                                              int64_t firstRows, int64_t lastRows) = 0;
+
+  /// Numbers of rows from |firstRows| to |lastRows| at which another answer may begin: ascending, |firstRows|
+  /// first. Who asks for the ranges between them gets what is best for each.
+  virtual std::vector<int64_t> starts(const KernelRequest &request, const CodeTarget &target,
+                                      int64_t firstRows, int64_t lastRows) {
+    return {firstRows};
+  }
 
   /// What was answered so far, as the text of the artifact's member `tuning.jsonl`. It depends on the answers
   /// alone. Empty: there is no such member.

@@ -414,16 +414,55 @@ int32_t PlanBuilder::kernelIndex(KernelRequest request) {
   return it->second;
 }
 
-/// The most rows that a launch can be given: its first scalar that grows with the step.
-static int64_t mostRows(ArrayRef<LaunchArgument> arguments, int64_t maxTokens) {
-  for (const LaunchArgument &argument : arguments) {
-    int64_t factor = 0;
-    for (Symbol s : {Symbol::T, Symbol::B, Symbol::R, Symbol::M})
-      factor += argument.kind == LaunchArgument::Kind::Scalar ? argument.size.coefficient[size_t(s)] : 0;
-    if (factor > 0)
-      return factor * maxTokens + argument.size.constant;
+/// The number of rows of a launch: its first scalar that grows with the step; null where none does.
+static const SizeExpression *rowsOf(ArrayRef<LaunchArgument> arguments) {
+  for (const LaunchArgument &argument : arguments)
+    if (argument.kind == LaunchArgument::Kind::Scalar)
+      for (Symbol s : {Symbol::T, Symbol::B, Symbol::R, Symbol::M})
+        if (argument.size.coefficient[size_t(s)] > 0)
+          return &argument.size;
+  return nullptr;
+}
+
+PlanBuilder::Ranges PlanBuilder::schedulesFor(const KernelRequest &request, const Arguments &arguments) {
+  Ranges ranges;
+  auto whole = [&](int64_t most) {
+    auto tuned = schedules ? schedules->find(request, target, 1, most) : std::nullopt;
+    ranges.schedules = {{0, tuned ? *std::move(tuned) : request.schedule}};
+    return ranges;
+  };
+  const SizeExpression *rows = rowsOf(arguments);
+  if (!schedules || !rows)
+    return whole(1);
+  int64_t factor = 0, symbols = 0;
+  for (Symbol s : {Symbol::T, Symbol::B, Symbol::R, Symbol::M})
+    if (const int64_t coefficient = rows->coefficient[size_t(s)]) {
+      factor += coefficient;
+      ++symbols;
+      ranges.by = s;
+    }
+  const int64_t maxValue = maxStepTokens(target);
+  if (symbols != 1 || (within && within->by != ranges.by))
+    return whole(factor * maxValue + rows->constant);
+
+  // Values of the symbol become rows and the ranges of rows values again.
+  const int64_t firstValue = within ? std::max<int64_t>(1, within->first) : 1,
+                lastValue = within ? std::min(within->last, maxValue) : maxValue;
+  const int64_t first = within ? factor * firstValue + rows->constant : 1,
+                last = factor * std::max(firstValue, lastValue) + rows->constant;
+  const std::vector<int64_t> starts = schedules->starts(request, target, first, last);
+  for (auto [i, start] : llvm::enumerate(starts)) {
+    const int64_t end = i + 1 < starts.size() ? starts[i + 1] - 1 : last;
+    auto tuned = schedules->find(request, target, start, end);
+    tile::Schedule schedule = tuned ? *std::move(tuned) : request.schedule;
+    const int64_t from = i == 0 ? 0 : llvm::divideCeil(start - rows->constant, factor);
+    auto &list = ranges.schedules;
+    if (!list.empty() && list.back().first >= from) // no value has rows of the range before
+      list.pop_back();
+    if (list.empty() || list.back().second != schedule)
+      list.emplace_back(list.empty() ? 0 : from, std::move(schedule));
   }
-  return 1;
+  return ranges;
 }
 
 void PlanBuilder::launch(const std::string &kernel, Parameters parameters, Arguments arguments,
@@ -432,19 +471,40 @@ void PlanBuilder::launch(const std::string &kernel, Parameters parameters, Argum
   request.kernel = kernel;
   request.schedule = defaultSchedule(kernel, parameters, target);
   request.parameters = std::move(parameters);
-  if (schedules)
-    if (auto tuned = schedules->find(request, target, 1, mostRows(arguments, maxStepTokens(target))))
-      request.schedule = *std::move(tuned);
-  Launch fresh;
-  fresh.kernel = kernelIndex(std::move(request));
-  fresh.arguments = std::move(arguments);
-  if (auto it = numbers.find(origin); it != numbers.end())
-    fresh.origin.push_back(it->second);
-  fresh.note = std::move(note);
+  Ranges ranges = schedulesFor(request, arguments);
+  const int32_t first = launchNumber;
+  std::vector<Alternative> alternatives;
+  for (auto &[from, schedule] : ranges.schedules) {
+    KernelRequest tuned = request;
+    tuned.schedule = std::move(schedule);
+    Launch fresh;
+    fresh.kernel = kernelIndex(std::move(tuned));
+    fresh.arguments = arguments;
+    if (auto it = numbers.find(origin); it != numbers.end())
+      fresh.origin.push_back(it->second);
+    fresh.note = note;
+    alternatives.emplace_back().from = from;
+    alternatives.back().launches.push_back(std::move(fresh));
+    ++launchNumber;
+  }
   PlanStep step;
-  step.launch = std::move(fresh);
+  if (alternatives.size() == 1) {
+    step.launch = std::move(alternatives.front().launches.front());
+  } else {
+    step.choice = std::make_unique<Choice>();
+    step.choice->by = ranges.by;
+    step.choice->alternatives = std::move(alternatives);
+    holdFrom(first);
+  }
   current->push_back(std::move(step));
-  ++launchNumber;
+}
+
+void PlanBuilder::holdFrom(int32_t first) {
+  for (WorkBuffer &buffer : entry->work)
+    if (buffer.last >= first) {
+      buffer.first = std::min(buffer.first, first);
+      buffer.last = std::max(buffer.last, launchNumber - 1);
+    }
 }
 
 void PlanBuilder::choose(Symbol by, ArrayRef<int64_t> from, llvm::function_ref<void(size_t)> lower) {
@@ -454,18 +514,37 @@ void PlanBuilder::choose(Symbol by, ArrayRef<int64_t> from, llvm::function_ref<v
   step.choice = std::make_unique<Choice>();
   step.choice->by = by;
   std::vector<PlanStep> *outer = current;
+  const int32_t firstLaunch = launchNumber;
+  int32_t count = 0;
   for (auto [i, first] : llvm::enumerate(from)) {
     std::vector<PlanStep> own;
     current = &own;
+    const int64_t end = i + 1 < from.size() ? from[i + 1] : std::numeric_limits<int64_t>::max();
+    within = Within{by, first, end - 1};
     lower(i);
-    Alternative alternative;
-    alternative.from = first;
-    for (PlanStep &inner : own)
-      alternative.launches.push_back(std::move(*inner.launch));
-    step.choice->alternatives.push_back(std::move(alternative));
+    within.reset();
+    std::set<int64_t> begins = {first};
+    for (const PlanStep &inner : own)
+      if (inner.choice)
+        for (const Alternative &alternative : inner.choice->alternatives)
+          if (alternative.from > first && alternative.from < end)
+            begins.insert(alternative.from);
+    for (int64_t begin : begins) {
+      Alternative &alternative = step.choice->alternatives.emplace_back();
+      alternative.from = begin;
+      for (const PlanStep &inner : own)
+        if (inner.launch)
+          alternative.launches.push_back(*inner.launch);
+        else
+          llvm::append_range(alternative.launches,
+                             inner.choice->alternatives[inner.choice->at(begin)].launches);
+      count += int32_t(alternative.launches.size());
+    }
   }
   current = outer;
   current->push_back(std::move(step));
+  launchNumber = firstLaunch + count;
+  holdFrom(firstLaunch);
 }
 
 Expected<LoweredModel> lowerModel(ModuleOp module, const CodeTarget &target, Fp8Flavour fp8, Rung rung,

@@ -72,10 +72,20 @@ private:
   void launch(const std::string &kernel, Parameters parameters, Arguments arguments, mlir::Operation *origin,
               std::string note);
   int32_t kernelIndex(KernelRequest request);
+  /// The Schedules of |request| for the numbers of rows of a step, by the value of a symbol from which each
+  /// is taken. One at 0: the same for all.
+  struct Ranges {
+    runtime::Symbol by = runtime::Symbol::T;
+    std::vector<std::pair<int64_t, tile::Schedule>> schedules;
+  };
+  Ranges schedulesFor(const KernelRequest &request, const Arguments &arguments);
   /// A choice by |by| whose alternatives begin at |from| (ascending; the first is 0): |lower| adds the
-  /// launches of one, by its index. Without a choice where only one is given.
+  /// launches of one, by its index; those that are choices themselves divide its range. Without a choice
+  /// where only one is given.
   void choose(runtime::Symbol by, llvm::ArrayRef<int64_t> from, llvm::function_ref<void(size_t)> lower);
   std::vector<runtime::PlanStep> &steps() { return *current; }
+  /// Buffers that launches from number |first| on use live through all of them.
+  void holdFrom(int32_t first);
 
   /// A dense place for |value|, or the place that was set aside for it.
   TensorRef place(mlir::Value value);
@@ -162,6 +172,12 @@ private:
   runtime::PlanEntry *entry = nullptr;
   std::vector<runtime::PlanStep> *current = nullptr;
   int32_t launchNumber = 0;
+  /// Values of a symbol in which the launches that are added now run; outside of a choice: all.
+  struct Within {
+    runtime::Symbol by;
+    int64_t first, last;
+  };
+  std::optional<Within> within;
   llvm::DenseMap<mlir::Value, TensorRef> values;
   llvm::DenseMap<mlir::Value, TensorRef> reserved; ///< where the result of an operator must go
   llvm::DenseMap<mlir::Operation *, int32_t> numbers;

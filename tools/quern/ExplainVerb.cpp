@@ -32,6 +32,7 @@ SliceEntry withoutDatabase(const std::string &target, const PlanKernel &kernel) 
   entry.symbol = kernel.symbol;
   entry.kernel = kernel.symbol.substr(0, kernel.symbol.rfind('_'));
   entry.config = entry.defaultConfig = std::string(scheduleOfText(kernel.text));
+  entry.rows = {0, 0};
   entry.why = "the artifact was compiled without --tuning";
   return entry;
 }
@@ -52,7 +53,7 @@ Json rowOf(const SliceEntry &entry, const std::string &command) {
   row.set("target", entry.target);
   row.set("symbol", entry.symbol);
   row.set("kernel", entry.kernel);
-  row.set("rows", entry.rows.text());
+  row.set("rows", entry.rows.last > 0 ? entry.rows.text() : "");
   row.set("found", nearnessName(entry.nearness));
   row.set("config", entry.config);
   row.set("why", entry.why);
@@ -75,6 +76,8 @@ Json rowOf(const SliceEntry &entry, const std::string &command) {
 
 void printEntry(const SliceEntry &entry, const std::string &command) {
   std::printf("  %-32s %-8s %s\n", entry.symbol.c_str(), nearnessName(entry.nearness), entry.config.c_str());
+  if (entry.rows.last > 0)
+    std::printf("      rows    %s\n", entry.rows.text().c_str());
   std::printf("      %s\n", entry.why.c_str());
   if (entry.config != entry.defaultConfig)
     std::printf("      beat    %s by %s, %llu trials of %llu configurations\n", entry.defaultConfig.c_str(),

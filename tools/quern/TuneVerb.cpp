@@ -21,7 +21,7 @@ namespace {
 
 struct Options : TuneKernelsOptions {
   std::string source, effortText = "normal", budget, bundle, shardText = "1/1";
-  std::vector<int64_t> tokens = {1, 128};
+  std::vector<int64_t> tokens = {1, 16, 128, 512};
   std::vector<std::string> ops;
   bool warm = false;
   OutputFormat format = OutputFormat::Text;

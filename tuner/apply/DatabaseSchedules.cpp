@@ -9,13 +9,18 @@ namespace quern::tuner {
 using lowering::CodeTarget;
 using lowering::KernelRequest;
 
-Expected<std::optional<Problem>> problemOfText(const std::string &kernel, std::string_view text,
-                                               TokenRange rows) {
+Expected<std::optional<KernelKey>> keyOf(const std::string &kernel) {
   const KernelText *space = findKernelSpace(kernel);
   if (!space)
-    return std::optional<Problem>();
+    return std::optional<KernelKey>();
   QUERN_ASSIGN_OR_RETURN(KernelKey key, KernelKey::parse(space->text, kernel, space->path));
-  return std::optional(key.problem(parametersOfText(text), rows));
+  return std::optional(std::move(key));
+}
+
+Expected<std::optional<Problem>> problemOfText(const std::string &kernel, std::string_view text,
+                                               TokenRange rows) {
+  QUERN_ASSIGN_OR_RETURN(std::optional<KernelKey> key, keyOf(kernel));
+  return key ? std::optional(key->problem(parametersOfText(text), rows)) : std::nullopt;
 }
 
 Expected<std::optional<Problem>> problemOf(const KernelRequest &request, TokenRange rows) {
@@ -41,39 +46,45 @@ Expected<DatabaseSchedules> DatabaseSchedules::open(const std::string &path, App
   return DatabaseSchedules(std::move(lookup), std::move(options));
 }
 
-std::optional<tile::Schedule> DatabaseSchedules::find(const KernelRequest &request, const CodeTarget &target,
-                                                      int64_t firstRows, int64_t lastRows) {
-  const TokenRange rows{firstRows, lastRows};
-  Expected<std::optional<Problem>> problem = problemOf(request, rows);
-  LookupRequest question;
+DatabaseSchedules::Asked DatabaseSchedules::ask(const KernelRequest &request, const CodeTarget &target,
+                                                TokenRange rows) const {
+  Expected<std::optional<KernelKey>> key = keyOf(request.kernel);
+  Asked asked;
+  LookupRequest &question = asked.question;
   question.target = target.name;
   question.compiler = options.compiler;
   question.defaultConfig = request.schedule.str();
-  LookupAnswer answer;
-  if (problem.ok() && *problem) {
-    question.problem = **problem;
-    question.architecture = architectureOf(target);
-    auto own = std::ranges::find(options.devices, question.architecture, &DeviceIdentity::architecture);
-    if (own != options.devices.end())
-      question.device = *own;
-    question.allowNear = options.allowNear;
-    // What one block computes has as many dimensions for every Schedule of a kernel.
-    question.usable = [&](const std::string &config) {
-      Expected<tile::Schedule> schedule = tile::Schedule::parse(config);
-      return schedule.ok() && schedule->tile.size() == request.schedule.tile.size();
-    };
-    answer = lookup.find(question);
-  } else {
+  asked.hasSpace = key.ok() && *key && (*key)->isSearched();
+  if (!asked.hasSpace) {
     question.problem.kernel = request.kernel;
     question.problem.tokens = rows;
-    answer.config = question.defaultConfig;
-    answer.why = problem.ok() ? "the kernel declares no space to tune in" : problem.error().sentence();
+    asked.answer.config = question.defaultConfig;
+    asked.answer.why = key.ok() ? "the kernel declares no space to tune in" : key.error().sentence();
+    return asked;
   }
-  SliceEntry entry = sliceEntry(question, answer);
+  question.problem = (*key)->problem(parametersOfText(request.text()), rows);
+  question.architecture = architectureOf(target);
+  auto own = std::ranges::find(options.devices, question.architecture, &DeviceIdentity::architecture);
+  if (own != options.devices.end())
+    question.device = *own;
+  question.allowNear = options.allowNear;
+  // What one block computes has as many dimensions for every Schedule of a kernel.
+  question.usable = [&](const std::string &config) {
+    Expected<tile::Schedule> schedule = tile::Schedule::parse(config);
+    return schedule.ok() && schedule->tile.size() == request.schedule.tile.size();
+  };
+  asked.answer = lookup.find(question);
+  return asked;
+}
+
+std::optional<tile::Schedule> DatabaseSchedules::find(const KernelRequest &request, const CodeTarget &target,
+                                                      int64_t firstRows, int64_t lastRows) {
+  const Asked asked = ask(request, target, {firstRows, lastRows});
+  SliceEntry entry = sliceEntry(asked.question, asked.answer);
   KernelRequest chosen = request;
-  if (Expected<tile::Schedule> schedule = tile::Schedule::parse(answer.config); schedule.ok())
+  if (Expected<tile::Schedule> schedule = tile::Schedule::parse(asked.answer.config); schedule.ok())
     chosen.schedule = *std::move(schedule);
-  if (!problem.ok() || !*problem)
+  if (!asked.hasSpace)
     entry.family.clear();
   entry.parameters = parametersText(request);
   entry.symbol = chosen.symbol();
@@ -81,6 +92,29 @@ std::optional<tile::Schedule> DatabaseSchedules::find(const KernelRequest &reque
   if (chosen.schedule == request.schedule)
     return std::nullopt;
   return chosen.schedule;
+}
+
+std::vector<int64_t> DatabaseSchedules::starts(const KernelRequest &request, const CodeTarget &target,
+                                               int64_t firstRows, int64_t lastRows) {
+  std::vector<int64_t> result = {firstRows};
+  Expected<std::optional<KernelKey>> key = keyOf(request.kernel);
+  if (!key.ok() || !*key)
+    return result;
+  std::optional<LookupAnswer> before;
+  auto next = [&](int64_t first, int64_t last) {
+    LookupAnswer answer = ask(request, target, {first, last}).answer;
+    if (before && (answer.config != before->config || answer.nearness != before->nearness))
+      result.push_back(first);
+    before = std::move(answer);
+  };
+  int64_t known = firstRows - 1;
+  for (TokenRange bucket : (*key)->buckets({firstRows, lastRows})) {
+    known = std::min(bucket.last, lastRows);
+    next(std::max(bucket.first, firstRows), known);
+  }
+  if (known < lastRows)
+    next(known + 1, lastRows);
+  return result;
 }
 
 std::optional<tile::Schedule> FrozenSchedules::find(const KernelRequest &request, const CodeTarget &target,
@@ -92,6 +126,20 @@ std::optional<tile::Schedule> FrozenSchedules::find(const KernelRequest &request
       if (Expected<tile::Schedule> schedule = tile::Schedule::parse(entry.config); schedule.ok())
         return *std::move(schedule);
   return std::nullopt;
+}
+
+std::vector<int64_t> FrozenSchedules::starts(const KernelRequest &request, const CodeTarget &target,
+                                             int64_t firstRows, int64_t lastRows) {
+  const std::string parameters = parametersText(request);
+  std::vector<int64_t> result = {firstRows};
+  for (const SliceEntry &entry : entries)
+    if (entry.target == target.name && entry.kernel == request.kernel && entry.parameters == parameters &&
+        entry.rows.first > firstRows && entry.rows.last <= lastRows)
+      result.push_back(entry.rows.first);
+  std::ranges::sort(result);
+  const auto same = std::ranges::unique(result);
+  result.erase(same.begin(), same.end());
+  return result;
 }
 
 } // namespace quern::tuner

@@ -36,11 +36,22 @@ public:
   std::optional<tile::Schedule> find(const lowering::KernelRequest &request,
                                      const lowering::CodeTarget &target, int64_t firstRows,
                                      int64_t lastRows) override;
+  /// The buckets of the kernel; neighbours with equal answers are one range.
+  std::vector<int64_t> starts(const lowering::KernelRequest &request, const lowering::CodeTarget &target,
+                              int64_t firstRows, int64_t lastRows) override;
   std::string record() const override { return writeSlice(entries); }
 
   const std::vector<SliceEntry> &answers() const { return entries; }
 
 private:
+  struct Asked {
+    LookupRequest question;
+    LookupAnswer answer;
+    bool hasSpace = false; ///< what the kernel's problems are is declared
+  };
+  Asked ask(const lowering::KernelRequest &request, const lowering::CodeTarget &target,
+            TokenRange rows) const;
+
   Lookup lookup;
   ApplyOptions options;
   std::vector<SliceEntry> entries;
@@ -54,6 +65,8 @@ public:
   std::optional<tile::Schedule> find(const lowering::KernelRequest &request,
                                      const lowering::CodeTarget &target, int64_t firstRows,
                                      int64_t lastRows) override;
+  std::vector<int64_t> starts(const lowering::KernelRequest &request, const lowering::CodeTarget &target,
+                              int64_t firstRows, int64_t lastRows) override;
   std::string record() const override { return writeSlice(entries); }
 
 private:
@@ -65,6 +78,8 @@ Expected<std::optional<Problem>> problemOf(const lowering::KernelRequest &reques
 /// The same for the text of a kernel in a plan.
 Expected<std::optional<Problem>> problemOfText(const std::string &kernel, std::string_view text,
                                                TokenRange rows);
+/// What |kernel| declares about its problems; nothing where it declares none.
+Expected<std::optional<KernelKey>> keyOf(const std::string &kernel);
 
 } // namespace quern::tuner
 

@@ -81,6 +81,42 @@ TEST(DatabaseSchedules, AnswersAndRecordsWhy) {
   EXPECT_EQ(frozen.record(), schedules->record());
 }
 
+// Few rows and many have their own answers; neighbours with equal ones are one range.
+TEST(DatabaseSchedules, RangesBeginWhereAnswersChange) {
+  ScratchDirectory folder;
+  Expected<Database> database = Database::open(folder / "t.db");
+  ASSERT_TRUE(database.ok());
+  auto insertFor = [&](TokenRange rows, double ratio) {
+    for (auto [text, seconds] : {std::pair(standard, 1e-5), std::pair(small, ratio * 1e-5)}) {
+      Measurement m = testMeasurement(text, seconds);
+      m.isDefault = text == standard;
+      m.problem = **problemOf(request(), rows);
+      m.tokens = rows.last;
+      ASSERT_TRUE(database->insert(m).ok());
+    }
+  };
+  insertFor({1, 1}, 0.5);
+  insertFor({2, 2}, 0.6);
+  insertFor({33, 64}, 0.7);
+  Expected<DatabaseSchedules> schedules =
+      DatabaseSchedules::open(folder / "t.db", {.compiler = "c0ffee", .devices = {testDevice()}});
+  ASSERT_TRUE(schedules.ok());
+  const std::vector<int64_t> starts = schedules->starts(request(), target(), 1, 512);
+  EXPECT_EQ(starts, (std::vector<int64_t>{1, 3, 33, 65}));
+  EXPECT_TRUE(schedules->answers().empty()) << "nothing was taken yet";
+  EXPECT_EQ(schedules->starts(request(), target(), 40, 50), (std::vector<int64_t>{40}));
+  EXPECT_EQ(schedules->starts(request(513), target(), 1, 512), (std::vector<int64_t>{1}));
+  for (size_t i = 0; i < starts.size(); ++i) {
+    const int64_t last = i + 1 < starts.size() ? starts[i + 1] - 1 : 512;
+    EXPECT_EQ(schedules->find(request(), target(), starts[i], last).has_value(), i % 2 == 0) << starts[i];
+  }
+  Expected<std::vector<SliceEntry>> slice = readSlice(schedules->record());
+  ASSERT_TRUE(slice.ok());
+  FrozenSchedules frozen(*slice);
+  EXPECT_EQ(frozen.starts(request(), target(), 1, 512), starts);
+  EXPECT_EQ(frozen.find(request(), target(), 33, 64)->str(), small);
+}
+
 TEST(DatabaseSchedules, WithoutADeviceNothingIsExact) {
   ScratchDirectory folder;
   Expected<Database> database = Database::open(folder / "t.db");

@@ -29,6 +29,7 @@ Expected<KernelKey> KernelKey::parse(std::string_view text, const std::string &k
   }
   if (result.ends.empty())
     return root.error("E-SPACE-KEY", "has no buckets of rows");
+  result.searched = root.has("spaces");
   return std::move(result);
 }
 

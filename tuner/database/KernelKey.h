@@ -32,6 +32,8 @@ public:
 
   const std::string &kernel() const { return kernelName; }
   const std::vector<std::string> &parameters() const { return key; }
+  /// True where the file also says what may be tried, so that `quern tune` can measure the kernel.
+  bool isSearched() const { return searched; }
 
   /// The bucket of |rows|; nothing beyond the last one or below 1.
   std::optional<TokenRange> bucket(int64_t rows) const;
@@ -45,6 +47,7 @@ private:
   std::string kernelName, dtype;
   std::vector<std::string> key;
   std::vector<int64_t> ends;
+  bool searched = false;
 };
 
 /// The parameters behind the Schedule in the text of a kernel ("linear{tile=4x8x64} K=4096 N=512 W=bf16"), as

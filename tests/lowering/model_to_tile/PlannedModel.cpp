@@ -14,14 +14,15 @@ std::string targetName(const TargetInfo &target) {
   return std::string(target.vendor) + ":" + std::string(target.architecture);
 }
 
-Expected<lowering::LoweredModel> planModel(const std::string &name, const TargetInfo &target) {
+Expected<lowering::LoweredModel> planModel(const std::string &name, const TargetInfo &target,
+                                           lowering::ScheduleSource *schedules) {
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   QUERN_ASSIGN_OR_RETURN(import::ImportedModel read, import::readModel(modelDirectory(name), {}));
   QUERN_ASSIGN_OR_RETURN(auto module, import::buildModule(read, context));
   QUERN_ASSIGN_OR_RETURN(std::vector<lowering::CodeTarget> targets,
                          lowering::codeTargets(targetName(target)));
   return lowering::lowerModel(*module, targets.front(), target.fp8,
-                              rungFor(target, import::checkpointKind(read)));
+                              rungFor(target, import::checkpointKind(read)), schedules);
 }
 
 int64_t parameter(const lowering::KernelRequest &request, const std::string &name) {

@@ -9,8 +9,10 @@
 
 namespace quern::testing {
 
-/// The checkpoint tests/models/|name| lowered for |target| on the rung that it takes by itself.
-Expected<lowering::LoweredModel> planModel(const std::string &name, const TargetInfo &target);
+/// The checkpoint tests/models/|name| lowered for |target| on the rung that it takes by itself, with the
+/// Schedules of |schedules| where it is given.
+Expected<lowering::LoweredModel> planModel(const std::string &name, const TargetInfo &target,
+                                           lowering::ScheduleSource *schedules = nullptr);
 
 /// "nvidia:sm_90a"
 std::string targetName(const TargetInfo &target);
